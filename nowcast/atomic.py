@@ -1,0 +1,92 @@
+"""Write aside, fsync, rename: a failed or killed command leaves the previous output as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from nowcast.errors import InputError, MachineError
+
+__all__ = ["replacing"]
+
+
+@contextlib.contextmanager
+def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a path beside `target` to write a file or a folder to; put it in the target's place if all went well.
+
+    The name given keeps the target's suffix. On an error the aside is removed and the target is untouched.
+
+    Raises
+    ------
+    InputError
+        The target's folder does not exist, or a folder stands where a file is to go (and the other way round).
+    MachineError
+        The disk is full, or the place may not be written.
+    """
+    target = Path(target)
+    folder = target.parent
+    if not folder.is_dir():
+        raise InputError(f"{target}: cannot be written", found=f"no folder {folder}", next_step=f"mkdir -p {folder}")
+    try:
+        room = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".part", dir=folder))
+    except OSError as error:
+        raise _machine_error(target, error) from error
+    aside = room / target.name
+    try:
+        yield aside
+        if target.exists() and target.is_dir() != aside.is_dir():
+            kind = "folder" if target.is_dir() else "file"
+            raise InputError(
+                f"{target}: a {kind} of that name is in the way",
+                found=f"a {kind} that this command did not write",
+                next_step="choose another name, or move it away yourself",
+            )
+        _sync(aside)
+        if target.is_dir():
+            os.rename(target, room / "previous")
+            try:
+                os.rename(aside, target)
+            except OSError:
+                os.rename(room / "previous", target)
+                raise
+        else:
+            os.replace(aside, target)
+        _sync_entry(folder)
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise _machine_error(target, error) from error
+        raise
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir():
+        for folder, _, names in os.walk(path):
+            for name in names:
+                _sync_entry(Path(folder) / name)
+            _sync_entry(Path(folder))
+    else:
+        _sync_entry(path)
+
+
+def _sync_entry(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _machine_error(target: Path, error: OSError) -> MachineError:
+    free = shutil.disk_usage(target.parent).free
+    return MachineError(
+        f"{target}: could not be written; nothing in its place was changed",
+        found=f"{error.strerror} ({free / 1e6:.1f} MB free on that disk)",
+        next_step="make room, or write to another folder",
+    )

@@ -1,0 +1,327 @@
+"""What a cube is: a plain `xarray.DataArray` with dims `(time, channel, y, x)`, checked here and described here.
+
+Missing pixels are NaN. A `sequence` coordinate along time, where there is one, tells clips, events or positions apart.
+The names that the dims bore in the source are kept in the attribute `source_dims` and given back by the writers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import dask
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from nowcast.errors import InputError
+
+__all__ = [
+    "DATASET_PREFIX",
+    "DIMS",
+    "STEP_TOLERANCE",
+    "Description",
+    "Gap",
+    "Run",
+    "check",
+    "describe",
+    "gaps",
+    "grid_mapping",
+    "grid_step",
+    "iso",
+    "label",
+    "runs",
+    "sequence_of",
+    "source_dims",
+    "time_step",
+    "with_source_dims",
+]
+
+DIMS = ("time", "channel", "y", "x")
+
+DATASET_PREFIX = "dataset:"
+"""Attributes of the source's whole dataset (institution, licence, ...) ride on the cube under this prefix."""
+
+STEP_TOLERANCE = 0.1
+"""Frames follow each other when their distance is the time step to within this share of it: clocks of radars jitter."""
+
+SAMPLED_FRAMES = 64
+"""Quantiles come from this many frames at most, evenly spread; extremes and the missing share from all."""
+
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Frames `start:stop` of the time axis that follow each other at the time step, within one sequence."""
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A hole in time: the last time before it (ISO 8601) and the seconds until the next frame."""
+
+    after: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Description:
+    """What `nowcast inspect` tells of a cube; plain data, one JSON object by `asdict`."""
+
+    variable: str
+    units: str | None
+    long_name: str | None
+    dims: list[str]
+    shape: list[int]
+    dtype: str
+    time_start: str
+    time_end: str
+    time_step_seconds: float | None
+    gaps: list[dict[str, Any]]
+    sequences: int
+    missing_fraction: float
+    min: float | None
+    max: float | None
+    zero_fraction: float
+    quantiles: dict[str, float]
+    crs: str | None
+    pixel_size: dict[str, Any] | None
+    chunks: dict[str, int] | None
+    bytes: int
+    warnings: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def iso(time: Any) -> str:
+    """ISO 8601 text of a time, without needless fractions of a second."""
+    stamp = pd.Timestamp(time)
+    return stamp.isoformat(timespec="auto")
+
+
+def label(cube: xr.DataArray) -> str:
+    """How messages name a cube: its variable, and the file it came from where that is known."""
+    source = cube.encoding.get("source") or cube.attrs.get("source_path")
+    name = str(cube.name) if cube.name is not None else "unnamed variable"
+    return f"{source}: variable {name!r}" if source else f"variable {name!r}"
+
+
+def check(cube: xr.DataArray) -> xr.DataArray:
+    """Return the cube as it is, or say what keeps it from being one.
+
+    Raises
+    ------
+    InputError
+        Other dims than `(time, channel, y, x)`, an empty axis, no times, times that are not dates, that repeat, or that
+        run backwards within a sequence; values that are not real numbers.
+    """
+    if not isinstance(cube, xr.DataArray):
+        raise InputError(
+            f"a cube is an xarray.DataArray, not a {type(cube).__name__}",
+            next_step="open files with nowcast.open_cube(path), or pick a variable: dataset['name']",
+        )
+    if cube.dims != DIMS:
+        raise InputError(
+            f"{label(cube)}: these are not the dims of a cube",
+            found=str(tuple(cube.dims)),
+            needed=str(DIMS),
+            next_step="open the file with nowcast.open_cube, or cube.rename(...).transpose('time', 'channel', 'y', 'x')",
+        )
+    if 0 in cube.shape:
+        raise InputError(f"{label(cube)}: an axis is empty", found=f"shape {cube.shape}", needed="at least one of each")
+    if cube.dtype.kind not in "biuf":
+        raise InputError(f"{label(cube)}: values are not real numbers", found=str(cube.dtype), needed="integers or floats")
+    if "time" not in cube.coords:
+        raise InputError(f"{label(cube)}: frames have no times", needed="a coordinate 'time' along the first dim")
+    time = cube["time"].values
+    if time.dtype.kind != "M":
+        raise InputError(
+            f"{label(cube)}: times are not dates of the standard calendar",
+            found=f"{type(time.flat[0]).__name__} ({time.flat[0]})",
+            needed="datetime64 (a CF time in the standard or proleptic Gregorian calendar)",
+        )
+    if np.isnat(time).any():
+        raise InputError(f"{label(cube)}: frame {int(np.isnat(time).argmax())} has no time", found="NaT")
+    sequence = sequence_of(cube)
+    for name in np.unique(sequence):
+        _check_order(cube, time[sequence == name])
+    breaks = np.flatnonzero(sequence[1:] != sequence[:-1])
+    if len(breaks) + 1 != len(np.unique(sequence)):
+        raise InputError(f"{label(cube)}: frames of one sequence lie apart", needed="each sequence in one stretch of time")
+    return cube
+
+
+def _check_order(cube: xr.DataArray, time: np.ndarray) -> None:
+    step = np.diff(time)
+    zero = np.timedelta64(0, "ns")
+    if (step == zero).any():
+        repeated = time[1:][step == zero]
+        raise InputError(
+            f"{label(cube)}: {len(repeated)} time(s) occur twice, the first {iso(repeated[0])}",
+            needed="each time once",
+            next_step="keep one of them: cube.drop_duplicates('time'), or leave out the file that repeats it",
+        )
+    if (step < zero).any():
+        raise InputError(
+            f"{label(cube)}: times run backwards after {iso(time[:-1][step < zero][0])}",
+            needed="ascending times",
+            next_step="cube.sortby('time')",
+        )
+
+
+def sequence_of(cube: xr.DataArray) -> np.ndarray:
+    """The sequence that each frame belongs to, dims `(time,)`; all 0 where the cube has only one."""
+    if "sequence" in cube.coords and cube["sequence"].dims == ("time",):
+        values: np.ndarray = cube["sequence"].values
+        return values
+    return np.zeros(cube.sizes["time"], dtype=int)
+
+
+def _steps(cube: xr.DataArray) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds between neighbouring frames, and whether both lie in one sequence; dims `(time - 1,)` each."""
+    time = cube["time"].values
+    sequence = sequence_of(cube)
+    seconds = np.diff(time) / np.timedelta64(1, "s")
+    return seconds, sequence[1:] == sequence[:-1]
+
+
+def time_step(cube: xr.DataArray) -> float | None:
+    """The time step in seconds: the commonest distance of neighbouring frames; None for a single frame."""
+    seconds, same = _steps(cube)
+    if not same.any():
+        return None
+    values, counts = np.unique(np.round(seconds[same], 3), return_counts=True)
+    nearest = float(values[counts.argmax()])
+    near = np.abs(seconds[same] - nearest) <= STEP_TOLERANCE * nearest
+    return float(np.round(np.median(seconds[same][near]), 3))
+
+
+def runs(cube: xr.DataArray) -> list[Run]:
+    """The stretches of time without a gap, in order. A window lies within one of them."""
+    seconds, same = _steps(cube)
+    step = time_step(cube)
+    joined = same if step is None else same & (np.abs(seconds - step) <= STEP_TOLERANCE * step)
+    edges = [0, *(int(i) + 1 for i in np.flatnonzero(~joined)), cube.sizes["time"]]
+    return [Run(start, stop) for start, stop in pairwise(edges)]
+
+
+def gaps(cube: xr.DataArray) -> list[Gap]:
+    """The places within a sequence where neighbouring frames are not one time step apart."""
+    seconds, same = _steps(cube)
+    step = time_step(cube)
+    if step is None:
+        return []
+    time = cube["time"].values
+    broken = same & (np.abs(seconds - step) > STEP_TOLERANCE * step)
+    return [Gap(iso(time[i]), float(seconds[i])) for i in np.flatnonzero(broken)]
+
+
+def source_dims(cube: xr.DataArray) -> dict[str, str]:
+    """The dims' names in the source, by our names; a dim that the source did not have is not in it."""
+    text = cube.attrs.get("source_dims")
+    if text is None:
+        return {name: name for name in DIMS}
+    return dict(pair.split("=", 1) for pair in str(text).split(" ") if "=" in pair)
+
+
+def with_source_dims(cube: xr.DataArray, names: dict[str, str]) -> xr.DataArray:
+    """The same cube, remembering the names that its dims had in the source (names may hold no space)."""
+    return cube.assign_attrs(source_dims=" ".join(f"{ours}={theirs}" for ours, theirs in names.items()))
+
+
+def grid_mapping(cube: xr.DataArray) -> xr.DataArray | None:
+    """The CF grid mapping variable that the cube refers to and carries, if any."""
+    name = cube.attrs.get("grid_mapping") or cube.encoding.get("grid_mapping")
+    return cube.coords[name] if isinstance(name, str) and name in cube.coords else None
+
+
+def grid_step(cube: xr.DataArray) -> dict[str, Any] | None:
+    """Distance of neighbouring rows and columns, `{"y", "x", "units"}`, positive; None without regular coordinates."""
+    size: dict[str, Any] = {}
+    for axis in ("y", "x"):
+        if axis not in cube.coords or cube.sizes[axis] < 2 or cube[axis].dtype.kind not in "iuf":
+            return None
+        values = cube[axis].values.astype(float)
+        mean = (values[-1] - values[0]) / (len(values) - 1)
+        if mean == 0 or np.abs(np.diff(values) - mean).max() > 0.01 * abs(mean):
+            return None
+        size[axis] = float(np.float32(abs(mean)))
+    size["units"] = str(cube["x"].attrs.get("units", "")) or None
+    return size
+
+
+def describe(cube: xr.DataArray) -> Description:
+    """Read the whole cube once and tell what it is.
+
+    Raises
+    ------
+    InputError
+        What `check` refuses.
+    """
+    check(cube)
+    data = cube.data
+    valid = cube.notnull().data if cube.dtype.kind == "f" else np.ones((1,), dtype=bool)
+    frame_valid = valid.sum(axis=(1, 2, 3)) if cube.dtype.kind == "f" else np.full(cube.sizes["time"], data[0].size)
+    stack = np.nan_to_num(data, nan=np.inf) if cube.dtype.kind == "f" else data
+    lowest = stack.min()
+    highest = (np.nan_to_num(data, nan=-np.inf) if cube.dtype.kind == "f" else data).max()
+    picks = np.unique(np.linspace(0, cube.sizes["time"] - 1, SAMPLED_FRAMES).round().astype(int))
+    frame_valid, lowest, highest, zeros, sample = dask.compute(
+        frame_valid, lowest, highest, (data == 0).sum(), data[picks]
+    )
+    count = int(np.sum(frame_valid))
+    sample = np.asarray(sample).ravel()
+    sample = sample[np.isfinite(sample)]
+    quantiles = dict(zip(map(str, QUANTILES), np.quantile(sample, QUANTILES).tolist(), strict=True)) if len(sample) else {}
+    mapping = grid_mapping(cube)
+    chunks = {name: int(sizes[0]) for name, sizes in zip(cube.dims, cube.chunks, strict=True)} if cube.chunks else None
+    names = source_dims(cube)
+    time = cube["time"].values
+    return Description(
+        variable=str(cube.name),
+        units=cube.attrs.get("units"),
+        long_name=cube.attrs.get("long_name") or cube.attrs.get("standard_name"),
+        dims=[names.get(str(name), str(name)) for name in cube.dims],
+        shape=list(cube.shape),
+        dtype=str(cube.dtype),
+        time_start=iso(time[0]),
+        time_end=iso(time[-1]),
+        time_step_seconds=time_step(cube),
+        gaps=[asdict(gap) for gap in gaps(cube)],
+        sequences=len(np.unique(sequence_of(cube))),
+        missing_fraction=1 - count / cube.size,
+        min=float(lowest) if count else None,
+        max=float(highest) if count else None,
+        zero_fraction=float(zeros) / max(count, 1),
+        quantiles=quantiles,
+        crs=str(mapping.attrs.get("grid_mapping_name", mapping.name)) if mapping is not None else None,
+        pixel_size=grid_step(cube),
+        chunks={str(name): size for name, size in chunks.items()} if chunks else None,
+        bytes=int(cube.nbytes),
+        warnings=_warnings(cube, np.asarray(frame_valid), float(lowest), float(highest)),
+    )
+
+
+def _warnings(cube: xr.DataArray, frame_valid: np.ndarray, lowest: float, highest: float) -> list[str]:
+    found = []
+    time = cube["time"].values
+    empty = np.flatnonzero(frame_valid == 0)
+    if len(empty):
+        found.append(f"{len(empty)} frame(s) hold no value at all, the first {iso(time[empty[0]])}")
+    if len(empty) < len(frame_valid) and lowest == highest:
+        found.append(f"every value is {lowest:g}: nothing moves, nothing can be learnt")
+    if not cube.attrs.get("units"):
+        found.append("no units are stated: scores and thresholds will be in unnamed units")
+    if cube.sizes["time"] == 1:
+        found.append("one frame only: nothing to learn from and no motion to follow")
+    if grid_step(cube) is None:
+        found.append("y and x have no regular coordinates: the grid step is unknown")
+    return found

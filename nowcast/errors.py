@@ -1,0 +1,60 @@
+"""What a user can cause is told in the user's words: where, what was found, what was needed, what to do next."""
+
+from __future__ import annotations
+
+__all__ = ["InputError", "MachineError", "NowcastError", "UnsafeError"]
+
+
+class NowcastError(Exception):
+    """The parent of everything that the command line prints without a traceback.
+
+    Parameters
+    ----------
+    what
+        One line: the file, variable or time concerned, and what is wrong with it.
+    found, needed
+        What stood there, and what would have been right.
+    next_step
+        What to type or do now.
+    """
+
+    exit_code = 2
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        found: str | None = None,
+        needed: str | None = None,
+        next_step: str | None = None,
+    ) -> None:
+        self.what = what
+        self.found = found
+        self.needed = needed
+        self.next_step = next_step
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        for label, text in (("found", self.found), ("needed", self.needed), ("next", self.next_step)):
+            if text:
+                lines.append(f"  {label + ':':<8}{text}")
+        return "\n".join(lines)
+
+
+class InputError(NowcastError):
+    """Bad input or usage: the files, options or model do not fit (exit code 2)."""
+
+    exit_code = 2
+
+
+class MachineError(NowcastError):
+    """The surroundings fail: disk, memory, permission, a missing extra (exit code 3)."""
+
+    exit_code = 3
+
+
+class UnsafeError(NowcastError):
+    """Refused because a file asks for something that could do harm (exit code 4)."""
+
+    exit_code = 4
