@@ -1,4 +1,4 @@
-"""A file opens as a cube; windows become tensors; a model answers; the answer is a forecast cube, written and scored."""
+"""A file opens as a cube, windows become tensors, a model answers with a forecast cube, which is written and scored."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import shutil
@@ -48,21 +49,59 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
             )
         _sync(aside)
         if target.is_dir():
-            os.rename(target, room / "previous")
-            try:
-                os.rename(aside, target)
-            except OSError:
-                os.rename(room / "previous", target)
-                raise
+            _swap_folders(aside, target)
         else:
-            os.replace(aside, target)
+            aside.replace(target)
         _sync_entry(folder)
     except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}:
+        if not _elsewhere(error, folder) and error.errno in {
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EACCES,
+            errno.EPERM,
+            errno.EROFS,
+        }:
+            _remove(room, aside)
             raise _machine_error(target, error) from error
         raise
     finally:
-        shutil.rmtree(room, ignore_errors=True)
+        _remove(room, aside)
+
+
+def _elsewhere(error: OSError, folder: Path) -> bool:
+    """Whether the error is about a file outside the folder: one that was being read, say."""
+    return isinstance(error.filename, str) and not Path(error.filename).absolute().is_relative_to(folder.absolute())
+
+
+def _swap_folders(aside: Path, target: Path) -> None:
+    """Put the folder `aside` in the place of the folder `target`; the old one is left in the room of `aside`.
+
+    In one step where the system has it (Linux), so that a kill never leaves the place empty; else in two renames.
+    """
+    at_working_folder, exchange = -100, 2
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is not None:
+        names = os.fsencode(aside), os.fsencode(target)
+        if renameat2(at_working_folder, names[0], at_working_folder, names[1], exchange) == 0:
+            return
+        if ctypes.get_errno() not in {errno.EINVAL, errno.ENOSYS}:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(target))
+    previous = aside.with_name("previous")
+    target.rename(previous)
+    try:
+        aside.rename(target)
+    except OSError:
+        previous.rename(target)
+        raise
+
+
+def _remove(room: Path, aside: Path) -> None:
+    # HDF5 never closes a file that it failed to write: emptied first, the file gives its space back all the same.
+    # A folder is left to rmtree: in it may be links to what is not ours.
+    if aside.is_file() and not aside.is_symlink():
+        with contextlib.suppress(OSError):
+            os.truncate(aside, 0)
+    shutil.rmtree(room, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:

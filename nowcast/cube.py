@@ -103,8 +103,7 @@ class Description:
 
 def iso(time: Any) -> str:
     """ISO 8601 text of a time, without needless fractions of a second."""
-    stamp = pd.Timestamp(time)
-    return stamp.isoformat(timespec="auto")
+    return str(pd.Timestamp(time).isoformat())
 
 
 def label(cube: xr.DataArray) -> str:
@@ -133,12 +132,14 @@ def check(cube: xr.DataArray) -> xr.DataArray:
             f"{label(cube)}: these are not the dims of a cube",
             found=str(tuple(cube.dims)),
             needed=str(DIMS),
-            next_step="open the file with nowcast.open_cube, or cube.rename(...).transpose('time', 'channel', 'y', 'x')",
+            next_step="nowcast.open_cube(path), or cube.rename(...).transpose('time', 'channel', 'y', 'x')",
         )
     if 0 in cube.shape:
         raise InputError(f"{label(cube)}: an axis is empty", found=f"shape {cube.shape}", needed="at least one of each")
     if cube.dtype.kind not in "biuf":
-        raise InputError(f"{label(cube)}: values are not real numbers", found=str(cube.dtype), needed="integers or floats")
+        raise InputError(
+            f"{label(cube)}: values are not real numbers", found=str(cube.dtype), needed="integers or floats"
+        )
     if "time" not in cube.coords:
         raise InputError(f"{label(cube)}: frames have no times", needed="a coordinate 'time' along the first dim")
     time = cube["time"].values
@@ -155,7 +156,9 @@ def check(cube: xr.DataArray) -> xr.DataArray:
         _check_order(cube, time[sequence == name])
     breaks = np.flatnonzero(sequence[1:] != sequence[:-1])
     if len(breaks) + 1 != len(np.unique(sequence)):
-        raise InputError(f"{label(cube)}: frames of one sequence lie apart", needed="each sequence in one stretch of time")
+        raise InputError(
+            f"{label(cube)}: frames of one sequence lie apart", needed="each sequence in one stretch of time"
+        )
     return cube
 
 
@@ -267,20 +270,21 @@ def describe(cube: xr.DataArray) -> Description:
         What `check` refuses.
     """
     check(cube)
-    data = cube.data
-    valid = cube.notnull().data if cube.dtype.kind == "f" else np.ones((1,), dtype=bool)
-    frame_valid = valid.sum(axis=(1, 2, 3)) if cube.dtype.kind == "f" else np.full(cube.sizes["time"], data[0].size)
-    stack = np.nan_to_num(data, nan=np.inf) if cube.dtype.kind == "f" else data
-    lowest = stack.min()
-    highest = (np.nan_to_num(data, nan=-np.inf) if cube.dtype.kind == "f" else data).max()
+    floating = cube.dtype.kind == "f"
     picks = np.unique(np.linspace(0, cube.sizes["time"] - 1, SAMPLED_FRAMES).round().astype(int))
     frame_valid, lowest, highest, zeros, sample = dask.compute(
-        frame_valid, lowest, highest, (data == 0).sum(), data[picks]
+        cube.notnull().sum(("channel", "y", "x")).data,
+        (cube.fillna(np.inf) if floating else cube).min().data,
+        (cube.fillna(-np.inf) if floating else cube).max().data,
+        (cube == 0).sum().data,
+        cube.isel(time=picks).data,
     )
     count = int(np.sum(frame_valid))
     sample = np.asarray(sample).ravel()
     sample = sample[np.isfinite(sample)]
-    quantiles = dict(zip(map(str, QUANTILES), np.quantile(sample, QUANTILES).tolist(), strict=True)) if len(sample) else {}
+    quantiles = (
+        dict(zip(map(str, QUANTILES), np.quantile(sample, QUANTILES).tolist(), strict=True)) if len(sample) else {}
+    )
     mapping = grid_mapping(cube)
     chunks = {name: int(sizes[0]) for name, sizes in zip(cube.dims, cube.chunks, strict=True)} if cube.chunks else None
     names = source_dims(cube)

@@ -1,0 +1,298 @@
+"""The command line: parse, call `nowcast.run`, print. Nothing heavy is imported until a verb needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nowcast.errors import NowcastError
+
+app = typer.Typer(
+    help="Forecast the next frames of image sequences with a physical meaning. Start with: nowcast demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="files, globs, folders or stores of one cube")]
+Variable = Annotated[str | None, typer.Option("--variable", help="the field, where a file holds several")]
+Channel = Annotated[str | None, typer.Option("--channel", help="one channel of several, by name or number")]
+Debug = Annotated[bool, typer.Option("--debug", help="show the whole traceback of an error")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="tell nothing but the result")]
+Run = Annotated[str | None, typer.Option("--run", help="a run's folder or a model file [newest fitting run]")]
+Thresholds = Annotated[str | None, typer.Option("--thresholds", help="in the field's units, such as 0.1,1,5")]
+
+_debug = False
+
+
+def _set_debug(value: bool) -> None:
+    global _debug
+    _debug = _debug or value
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="print the version and end", is_eager=True)] = False,
+) -> None:
+    if version:
+        import nowcast
+
+        print(nowcast.__version__)  # noqa: T201
+        raise typer.Exit
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="where to write")] = Path("demo"),
+    max_minutes: Annotated[float, typer.Option(help="the longest that training may take")] = 3.0,
+    debug: Debug = False,
+) -> None:
+    """The whole path on a synthetic radar cube: convert, fit, forecast, evaluate, picture. No download."""
+    _set_debug(debug)
+    from nowcast.run.demonstration import demo as run_demo
+
+    scores = run_demo(folder, max_minutes=max_minutes)
+    _print_scores(scores)
+    _next(f"{scores.attrs['picture']} shows a forecast; on your own file: nowcast fit PATH")
+
+
+@app.command()
+def inspect(
+    paths: Paths,
+    variable: Variable = None,
+    channel: Channel = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """What these files are as one cube, and what fit would do with it."""
+    _set_debug(debug)
+    from nowcast import run
+
+    description, plan = run.inspect(paths, variable=variable, channel=channel, progress=not (as_json or quiet))
+    if as_json:
+        print(json.dumps({**description.to_dict(), "fit": plan}))  # noqa: T201
+    else:
+        from rich.console import Console
+
+        from nowcast import report
+
+        Console().print(report.description_table(description, plan))
+
+
+@app.command()
+def convert(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH... OUT", help="what to read, and what to write last")],
+    variable: Variable = None,
+    channel: Channel = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Any readable input to a zarr store or NetCDF file, chunked for training."""
+    _set_debug(debug)
+    from nowcast import run
+    from nowcast.errors import InputError
+
+    if len(paths) < 2:
+        raise InputError("convert needs what to read and what to write", next_step="nowcast convert PATH… cube.zarr")
+    out = run.convert(paths[:-1], paths[-1], variable=variable, channel=channel, progress=not quiet)
+    _next(f"wrote {out}; next: nowcast inspect {out}, or nowcast fit {out}")
+
+
+@app.command()
+def fit(
+    paths: Paths,
+    config: Annotated[Path | None, typer.Option("--config", help="a YAML file; flags win over it")] = None,
+    run_folder: Annotated[str | None, typer.Option("--run", help="the folder to write [runs/NAME-DATE-TIME]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --run")] = False,
+    variable: Variable = None,
+    channel: Channel = None,
+    model: Annotated[str | None, typer.Option(help="convlstm")] = None,
+    hidden: Annotated[str | None, typer.Option(help="channels of each layer, such as 64,64")] = None,
+    kernel: Annotated[int | None, typer.Option(help="side of the convolutions")] = None,
+    context: Annotated[int | None, typer.Option(help="frames given")] = None,
+    horizon: Annotated[int | None, typer.Option(help="frames asked for")] = None,
+    stride: Annotated[int | None, typer.Option(help="frames between neighbouring starts")] = None,
+    patch: Annotated[int | None, typer.Option(help="side of training patches in pixels")] = None,
+    scaling: Annotated[str | None, typer.Option(help="unit, symmetric, zscore, log or db")] = None,
+    loss: Annotated[str | None, typer.Option(help="mse, mae, ssim, or a mixture such as mse=1,ssim=0.1")] = None,
+    optimiser: Annotated[str | None, typer.Option(help="adam, adamw or rmsprop")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="at its highest")] = None,
+    batch: Annotated[int | None, typer.Option(help="windows a step")] = None,
+    epochs: Annotated[int | None, typer.Option(help="[suits machine and data]")] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="the longest that training may take")] = None,
+    seed: Annotated[int | None, typer.Option(help="of weights and order")] = None,
+    thresholds: Thresholds = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Train on a cube and score the result on the last part of its time, beside persistence."""
+    _set_debug(debug)
+    from nowcast import run
+
+    scores = run.fit(
+        paths,
+        run=run_folder,
+        config_file=config,
+        resume=resume,
+        variable=variable,
+        channel=channel,
+        model=model,
+        hidden=_numbers(hidden, "--hidden", int),
+        kernel=kernel,
+        context=context,
+        horizon=horizon,
+        stride=stride,
+        patch=patch,
+        scaling=scaling,
+        loss=_shares(loss),
+        optimiser=optimiser,
+        learning_rate=learning_rate,
+        batch=batch,
+        epochs=epochs,
+        max_minutes=max_minutes,
+        seed=seed,
+        thresholds=_numbers(thresholds, "--thresholds", float),
+        progress=not quiet,
+    )
+    _print_scores(scores)
+    where = scores.attrs["run"]
+    _next(f"{where}: model, scores, picture; next: nowcast forecast {' '.join(paths[:1])} -o forecast.nc --run {where}")
+
+
+@app.command()
+def forecast(
+    paths: Paths,
+    out: Annotated[str, typer.Option("-o", "--out", help="forecast.nc or forecast.zarr")],
+    run_path: Run = None,
+    at: Annotated[list[str] | None, typer.Option(help="reference time(s), ISO 8601 UTC [the newest frame]")] = None,
+    every: Annotated[bool, typer.Option("--every", help="from every time with enough frames before it")] = False,
+    horizon: Annotated[int | None, typer.Option(help="frames to forecast [as trained]")] = None,
+    variable: Variable = None,
+    channel: Channel = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Forecast from the newest frames and write CF-NetCDF or zarr."""
+    _set_debug(debug)
+    from nowcast import run, write_cube
+
+    result = run.forecast(
+        paths,
+        run=run_path,
+        at=at,
+        every=every,
+        horizon=horizon,
+        variable=variable,
+        channel=channel,
+        progress=not quiet,
+    )
+    write_cube(result, out)
+    _next(f"wrote {out}; next: nowcast evaluate {out} {' '.join(paths[:1])}, or xarray.open_dataset({out!r})")
+
+
+@app.command()
+def evaluate(
+    forecast_path: Annotated[str, typer.Argument(metavar="FORECAST", help="what nowcast forecast wrote")],
+    paths: Paths,
+    out: Annotated[str | None, typer.Option("-o", "--out", help="scores.nc or scores.zarr")] = None,
+    picture: Annotated[Path | None, typer.Option(help="truth over forecast over persistence, a PNG")] = None,
+    thresholds: Thresholds = None,
+    variable: Variable = None,
+    channel: Channel = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Score a forecast where the truth is known, by lead time, beside persistence."""
+    _set_debug(debug)
+    from nowcast import run
+    from nowcast.atomic import replacing
+    from nowcast.progress import quiet as silently
+
+    with silently(quiet):
+        predicted = run.source.forecast_from(forecast_path)
+        observed = run.source.cube_from(paths, variable=variable or str(predicted.name), channel=channel)
+    scores = run.evaluate(
+        predicted, observed, thresholds=_numbers(thresholds, "--thresholds", float), progress=not quiet
+    )
+    _print_scores(scores)
+    wrote = []
+    if out is not None:
+        from nowcast.writers import write_dataset
+
+        write_dataset(scores, out)
+        wrote.append(out)
+    if picture is not None:
+        from nowcast import report
+
+        with replacing(picture) as aside:
+            report.picture(predicted, observed, aside)
+        wrote.append(str(picture))
+    _next("wrote " + " and ".join(wrote) if wrote else "to keep the scores: -o scores.nc; to see it: --picture p.png")
+
+
+def _print_scores(scores: Any) -> None:
+    from rich.console import Console
+
+    from nowcast import report
+
+    Console(width=None if sys.stdout.isatty() else 160).print(report.score_table(scores))
+
+
+def _next(text: str) -> None:
+    typer.echo(text, err=True)
+
+
+def _numbers(text: str | None, flag: str, kind: type[int] | type[float]) -> list[Any] | None:
+    if text is None:
+        return None
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError:
+        from nowcast.errors import InputError
+
+        raise InputError(f"{flag} {text!r} is not a list of numbers", needed="numbers with commas between") from None
+
+
+def _shares(text: str | None) -> dict[str, float] | None:
+    if text is None:
+        return None
+    parts = [part.partition("=") for part in text.split(",")]
+    try:
+        return {name.strip(): float(share) if share else 1.0 for name, _, share in parts}
+    except ValueError:
+        from nowcast.errors import InputError
+
+        raise InputError(
+            f"--loss {text!r} is not a mixture", needed="names and shares, such as mse=1,ssim=0.1"
+        ) from None
+
+
+def main() -> None:
+    """Run a verb; errors that a user can cause end with one message and their exit code, without a traceback."""
+    if "--debug" not in sys.argv:
+        # Libraries talk to their own developers; what a user should know is told by nowcast itself.
+        warnings.simplefilter("ignore")
+    try:
+        app()
+    except NowcastError as error:
+        if _debug:
+            raise
+        typer.secho("error: ", fg=typer.colors.RED, nl=False, err=True)
+        typer.echo(str(error), err=True)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise SystemExit(130) from None
+    except Exception as error:
+        if _debug:
+            raise
+        typer.secho("error: ", fg=typer.colors.RED, nl=False, err=True)
+        typer.echo(f"{type(error).__name__}: {error}\n  next:   the same command with --debug shows where", err=True)
+        raise SystemExit(3 if isinstance(error, (OSError, MemoryError)) else 1) from None

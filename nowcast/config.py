@@ -1,0 +1,190 @@
+"""Settings: one closed, typed model per room. A file goes in, a resolved copy comes out, flags win over the file.
+
+Configuration stops at `nowcast.run`: the rooms below take plain keywords.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nowcast.errors import InputError, UnsafeError
+
+__all__ = ["FLAGS", "Data", "Model", "Scaling", "Scores", "Settings", "Training", "Windows", "dump", "resolve"]
+
+LARGEST_FILE = 1_000_000
+
+Positive = Annotated[int, Field(ge=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+
+
+class _Room(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Room):
+    """What is read."""
+
+    variable: str | None = Field(None, description="the field to forecast; needed when a file holds several")
+    channel: str | int | None = Field(None, description="one channel of several, by name or number")
+
+
+class Windows(_Room):
+    """What a sample is."""
+
+    context: Positive | None = Field(None, description="frames given; chosen from the data's length if not set")
+    horizon: Positive | None = Field(None, description="frames asked for; chosen from the data's length if not set")
+    stride: Positive = Field(1, description="frames between neighbouring starts")
+    patch: Positive | None = Field(None, description="side of a training patch in pixels; chosen if not set")
+    fractions: tuple[float, float, float] = Field((0.7, 0.15, 0.15), description="training, validation, test")
+    embargo: Positive | None = Field(None, description="unused frames between parts; one window if not set")
+
+
+class Scaling(_Room):
+    """How values become numbers near 1."""
+
+    method: Literal["unit", "symmetric", "zscore", "log", "db"] | None = Field(None, description="chosen if not set")
+
+
+class Model(_Room):
+    """What answers."""
+
+    name: Literal["convlstm"] = "convlstm"
+    hidden: tuple[Positive, ...] = Field((48, 48), min_length=1, description="channels of each layer")
+    kernel: Positive = Field(3, description="odd side of the convolutions")
+    patch: Positive = Field(4, description="pixels folded into channels, along each side")
+    residual: bool = Field(True, description="learn the change from the newest frame")
+
+    def keywords(self) -> dict[str, Any]:
+        return self.model_dump(exclude={"name"}, mode="json")
+
+
+class Training(_Room):
+    """How it learns."""
+
+    epochs: Positive | None = Field(None, description="chosen to suit machine and data if not set")
+    max_minutes: PositiveFloat | None = None
+    batch: Positive = 8
+    loss: dict[str, PositiveFloat] = Field(default_factory=lambda: {"mse": 1.0}, min_length=1)
+    optimiser: Literal["adam", "adamw", "rmsprop"] = "adamw"
+    learning_rate: PositiveFloat = 1e-3
+    patience: Positive = Field(20, description="epochs without a better validation loss before it ends")
+    seed: int = Field(0, ge=0)
+
+
+class Scores(_Room):
+    """How it is judged."""
+
+    thresholds: tuple[float, ...] | None = Field(None, description="in the field's units; chosen by them if not set")
+    scales: tuple[Positive, ...] | None = Field(None, description="sides of FSS neighbourhoods in pixels, odd")
+    most_references: Positive = Field(40, description="test forecasts scored at the end of fit, at most")
+
+
+class Settings(_Room):
+    """Everything that `nowcast fit` can be told."""
+
+    data: Data = Data()
+    windows: Windows = Windows()
+    scaling: Scaling = Scaling()
+    model: Model = Model()
+    training: Training = Training()
+    scores: Scores = Scores()
+
+
+FLAGS = {
+    "variable": "data.variable",
+    "channel": "data.channel",
+    "context": "windows.context",
+    "horizon": "windows.horizon",
+    "stride": "windows.stride",
+    "patch": "windows.patch",
+    "scaling": "scaling.method",
+    "model": "model.name",
+    "hidden": "model.hidden",
+    "kernel": "model.kernel",
+    "epochs": "training.epochs",
+    "max_minutes": "training.max_minutes",
+    "batch": "training.batch",
+    "loss": "training.loss",
+    "optimiser": "training.optimiser",
+    "learning_rate": "training.learning_rate",
+    "seed": "training.seed",
+    "thresholds": "scores.thresholds",
+}
+"""Keywords of `nowcast.fit`, which are the flags of `nowcast fit`, and the settings that they set."""
+
+
+def resolve(path: str | os.PathLike[str] | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Settings from a YAML file, if any, with flags over it; a flag of None is not set.
+
+    Raises
+    ------
+    InputError
+        No such file, no YAML, an unknown key (the nearest one is named), or a value of the wrong kind.
+    UnsafeError
+        YAML that asks for objects, or that refers to itself.
+    """
+    plain = {} if path is None else _read(Path(path))
+    given = {FLAGS[name]: value for name, value in (flags or {}).items() if value is not None}
+    for where, value in given.items():
+        room, key = where.split(".")
+        if not isinstance(plain.setdefault(room, {}), dict):
+            break
+        plain[room] = {**plain[room], key: value}
+    try:
+        return Settings.model_validate(plain)
+    except ValidationError as error:
+        raise InputError(
+            f"{path or 'the options'}: {error.error_count()} setting(s) are not right; nothing was done",
+            found="\n          ".join(_explain(error, set(given))),
+            next_step="every setting with its meaning: configs/radar.yaml",
+        ) from error
+
+
+def dump(settings: Settings) -> str:
+    """The settings as YAML that `resolve` reads back to the same settings."""
+    text: str = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
+    return text
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such configuration file")
+    if path.stat().st_size > LARGEST_FILE:
+        raise UnsafeError(f"{path}: too large for a configuration", needed=f"at most {LARGEST_FILE} bytes")
+    try:
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(token, (yaml.AliasToken, yaml.TagToken)) for token in yaml.scan(text)):
+            raise UnsafeError(f"{path}: YAML tags and aliases are not read", needed="plain keys and values")
+        plain = yaml.safe_load(text)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: this is not YAML", found=" ".join(str(error).split())) from error
+    if plain is None:
+        return {}
+    if not isinstance(plain, dict):
+        raise InputError(f"{path}: a configuration is a mapping of rooms", found=type(plain).__name__)
+    return plain
+
+
+def _explain(error: ValidationError, given: set[str]) -> Iterator[str]:
+    flag_of = {where: "--" + name.replace("_", "-") for name, where in FLAGS.items()}
+    for entry in error.errors():
+        where = ".".join(str(part) for part in entry["loc"])
+        setting = ".".join(str(part) for part in entry["loc"][:2])
+        name = flag_of[setting] if setting in given else where
+        if entry["type"] == "extra_forbidden":
+            nearest = difflib.get_close_matches(str(entry["loc"][-1]), _names(entry["loc"][:-1]), n=1)
+            yield f"{where} is not a setting" + (f"; did you mean {nearest[0]}?" if nearest else "")
+        else:
+            yield f"{name}: {entry['msg']} (found {entry['input']!r})"
+
+
+def _names(loc: tuple[Any, ...]) -> list[str]:
+    room = Settings if not loc else Settings.model_fields[str(loc[0])].annotation
+    return list(room.model_fields) if isinstance(room, type) and issubclass(room, BaseModel) else []

@@ -1,0 +1,64 @@
+"""Errors of the libraries below, met while data is read, told as damage of the file that they were met in."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import lzma
+import re
+import zlib
+from collections.abc import Iterator
+
+from nowcast.errors import InputError, MachineError, NowcastError
+
+__all__ = ["reading"]
+
+_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+_DAMAGE = re.compile(
+    r"netcdf|hdf|blosc|zstd|lz4|zlib|gzip|decompress|decod|codec|checksum|crc32|filter|truncat|corrupt"
+    r"|reshape array|buffer size|buffer is smaller|inflat",
+    re.IGNORECASE,
+)
+
+
+@contextlib.contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Within it, errors of a damaged file become an `InputError` that begins with `what` (a file, a variable).
+
+    Raises
+    ------
+    InputError
+        The bytes cannot be read or decoded.
+    MachineError
+        Permission, memory or file handles are lacking, not the file.
+    """
+    try:
+        yield
+    except NowcastError:
+        raise
+    except OSError as error:
+        if error.errno in _MACHINE:
+            raise MachineError(f"{what}: cannot be read", found=_told(error)) from error
+        raise _damaged(what, error) from error
+    except (EOFError, zlib.error, lzma.LZMAError) as error:
+        raise _damaged(what, error) from error
+    except (RuntimeError, ValueError) as error:
+        # These two are also the errors of mistakes in programs: only what speaks of files and codecs is damage.
+        if not _DAMAGE.search(f"{type(error).__name__} {error}"):
+            raise
+        raise _damaged(what, error) from error
+
+
+def _told(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:300]
+
+
+def _damaged(what: str, error: Exception) -> InputError:
+    return InputError(
+        f"{what}: damaged, it cannot be read",
+        found=_told(error),
+        needed="a complete file",
+        next_step="fetch or write it again, or leave it out",
+    )

@@ -1,0 +1,79 @@
+"""A lazy dataset becomes a forecast cube, `(forecast_reference_time, lead_time, [realization,] channel, y, x)`."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from nowcast.cube import with_source_dims
+from nowcast.errors import InputError
+from nowcast.readers.axes import meanings
+from nowcast.readers.channels import select_extra
+from nowcast.readers.gridded import Field, labelled, pick
+from nowcast.readers.timing import decoded, has_times, lead_times
+
+__all__ = ["as_forecast"]
+
+_REFERENCE, _LEAD = "forecast_reference_time", "lead_time"
+
+
+def as_forecast(dataset: xr.Dataset, label: str, *, variable: str | None = None) -> xr.DataArray:
+    """The forecast cube of one file, lazy, with `valid_time` of dims `(forecast_reference_time, lead_time)`.
+
+    A file of a single forecast may have its reference time as a scalar, and its lead times along a time axis.
+
+    Raises
+    ------
+    InputError
+        It has no reference time or no lead times; or what `gridded.pick` refuses.
+    """
+    field = pick(dataset, label, variable)
+    known = meanings(dataset)
+    lead = _coordinate(dataset, known, _LEAD, "forecast_period")
+    reference = _coordinate(dataset, known, _REFERENCE, _REFERENCE)
+    if lead is None or reference is None:
+        raise InputError(
+            f"{label}: variable {field.name!r} is not a forecast",
+            found=f"dims ({', '.join(map(str, dataset.variables[field.name].dims))}), no "
+            + ("lead times" if lead is None else "forecast reference time"),
+            needed="the coordinates forecast_reference_time and lead_time (forecast_period)",
+            next_step="observed frames open with nowcast.open_cube(path)",
+        )
+    roles = dict(field.roles)
+    along = dataset.variables[lead].dims
+    if len(along) == 1 and roles.get(str(along[0])) == "time":
+        roles[str(along[0])] = _LEAD
+    field = Field(field.name, roles, field.sure)
+    moments = {
+        lead: lead_times(dataset.variables[lead], label),
+        reference: decoded(reference, dataset.variables[reference], label),
+    }
+    array = labelled(dataset.drop_vars([lead, reference]), field, label)
+    array, names = select_extra(array, field.roles, label, None)
+    array = array.drop_vars([name for name in (_LEAD, _REFERENCE, "valid_time") if name in array.coords])
+    for dim, name in ((_LEAD, lead), (_REFERENCE, reference)):
+        values = np.atleast_1d(moments[name].values)
+        if dim not in array.dims:
+            array = array.expand_dims(dim)
+        if values.shape != (array.sizes[dim],):
+            raise InputError(
+                f"{label}: {name!r} does not fit the forecast",
+                found=f"{values.size} values",
+                needed=f"{array.sizes[dim]}, one for each entry of {dim}",
+            )
+        array = array.assign_coords({dim: xr.Variable((dim,), values, moments[name].attrs)})
+    if "channel" not in array.dims:
+        array = array.expand_dims("channel")
+    members = ("realization",) if "realization" in array.dims else ()
+    array = array.transpose(_REFERENCE, _LEAD, *members, "channel", "y", "x")
+    valid = array[_REFERENCE].values[:, None] + array[_LEAD].values[None, :]
+    array = array.assign_coords(valid_time=((_REFERENCE, _LEAD), valid, {"standard_name": "time"}))
+    return with_source_dims(array, {ours: theirs for ours, theirs in names.items() if ours in ("channel", "y", "x")})
+
+
+def _coordinate(dataset: xr.Dataset, known: dict[str, str], role: str, other: str) -> str | None:
+    for name in (role, other):
+        if name in dataset.variables:
+            return name
+    named = [name for name, meaning in known.items() if meaning == role]
+    return next((name for name in named if role != _REFERENCE or has_times(dataset.variables[name])), None)

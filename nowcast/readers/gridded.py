@@ -1,0 +1,299 @@
+"""From a lazily opened dataset to a labelled field: pick the variable, find its axes, decode, carry coordinates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import prod
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import xarray as xr
+
+from nowcast.cube import DATASET_PREFIX, DIMS, check, with_source_dims
+from nowcast.errors import InputError
+from nowcast.readers.axes import meanings, roles
+from nowcast.readers.channels import select_extra
+from nowcast.readers.packing import unpack
+from nowcast.readers.timing import decoded, has_times, scalar_time, stated_time
+
+__all__ = ["Field", "as_cube", "candidates", "labelled", "pick"]
+
+CHUNK_BYTES = 64 * 2**20
+"""Where the store has no chunks, a chunk is as many whole frames as this holds."""
+
+_REFERENCES = ("bounds", "climatology", "ancillary_variables", "cell_measures", "formula_terms")
+_BOOKKEEPING = ("coordinates", "nowcast_chunks")
+
+
+@dataclass(frozen=True)
+class Field:
+    """A variable on a grid: the roles of its dims by their source names, and whether y and x are told or guessed."""
+
+    name: str
+    roles: dict[str, str]
+    sure: bool
+
+    def dim(self, role: str) -> str | None:
+        return next((dim for dim, found in self.roles.items() if found == role), None)
+
+
+def as_cube(
+    dataset: xr.Dataset, label: str, *, variable: str | None = None, channel: str | int | None = None
+) -> xr.DataArray:
+    """The cube of one file, dims `(time, channel, y, x)`, lazy.
+
+    Raises
+    ------
+    InputError
+        No variable, several, or an unknown one; no times; an axis too many; a forecast.
+    """
+    field = pick(dataset, label, variable)
+    if {"lead_time", "forecast_reference_time"} & set(field.roles.values()):
+        raise InputError(
+            f"{label}: variable {field.name!r} is a forecast, not a cube of observed frames",
+            found=f"dims {_dims(dataset, field.name)}",
+            needed="one time axis, y and x",
+            next_step="open it with nowcast.open_forecast(path); to score it: nowcast evaluate FORECAST PATH…",
+        )
+    array = labelled(dataset, field, label)
+    array, names = select_extra(array, field.roles, label, channel)
+    if "time" not in array.dims:
+        array, name = _timed(array, dataset, label)
+        names = {"time": name, **names} if name else names
+    elif "time" not in array.coords:
+        array = _stated(array, dataset, label)
+    if "channel" not in array.dims:
+        array = array.expand_dims("channel")
+    array = array.transpose(*DIMS)
+    return check(with_source_dims(array, {ours: names[ours] for ours in DIMS if ours in names}))
+
+
+def candidates(dataset: xr.Dataset) -> list[Field]:
+    """The variables that can be the field: numbers on y and x, no coordinate, bounds, grid mapping or quality flag."""
+    known = meanings(dataset)
+    helpers = _referenced(dataset)
+    fields = []
+    for key, variable in dataset.variables.items():
+        name = str(key)
+        if variable.dtype.kind not in "iuf" or variable.ndim < 2 or name in helpers or name in known:
+            continue
+        if "grid_mapping_name" in variable.attrs or name in dataset.coords:
+            continue
+        found, sure = roles(dataset, tuple(map(str, variable.dims)), known)
+        if {"y", "x"} <= set(found.values()):
+            fields.append(Field(name, found, sure))
+    for kept in (
+        [field for field in fields if field.sure],
+        [field for field in fields if not _is_flag(dataset.variables[field.name])],
+        [field for field in fields if field.dim("time") or field.dim("lead_time")],
+    ):
+        names = {field.name for field in kept}
+        left = [field for field in fields if field.name in names]
+        fields = left or fields
+    return fields
+
+
+def pick(dataset: xr.Dataset, label: str, variable: str | None) -> Field:
+    """The variable asked for, or the only one that there is.
+
+    Raises
+    ------
+    InputError
+        An unknown name, with the nearest; none that is a field; several, listed with the flag to choose by.
+    """
+    if variable is not None:
+        return _asked(dataset, label, variable)
+    fields = candidates(dataset)
+    if not fields:
+        shapes = [f"{name}{_dims(dataset, str(name))}" for name in list(dataset.variables)[:8]]
+        raise InputError(
+            f"{label}: holds no field on a grid",
+            found=", ".join(shapes) or "no variables",
+            needed="a numeric variable with the dims y and x (and time)",
+        )
+    if len(fields) > 1:
+        lines = []
+        for field in fields:
+            attrs = dataset.variables[field.name].attrs
+            told = attrs.get("long_name") or attrs.get("standard_name") or ""
+            lines.append(f"{field.name} {_dims(dataset, field.name)} {told}".rstrip())
+        raise InputError(
+            f"{label}: holds {len(fields)} fields, choose one",
+            found=("\n" + " " * 10).join(lines),
+            next_step=f"--variable {fields[0].name}   (Python: variable={fields[0].name!r})",
+        )
+    return fields[0]
+
+
+def _asked(dataset: xr.Dataset, label: str, variable: str) -> Field:
+    names = [str(name) for name in dataset.variables]
+    if variable not in names:
+        near = get_close_matches(variable, names, n=1, cutoff=0.5)
+        usable = [field.name for field in candidates(dataset)]
+        raise InputError(
+            f"{label}: no variable {variable!r}" + (f"; did you mean {near[0]!r}?" if near else ""),
+            found=", ".join(usable or names),
+            next_step=f"--variable {(near or usable or names or ['NAME'])[0]}",
+        )
+    found, sure = roles(dataset, tuple(map(str, dataset.variables[variable].dims)), meanings(dataset))
+    if not {"y", "x"} <= set(found.values()) or dataset.variables[variable].dtype.kind not in "iuf":
+        raise InputError(
+            f"{label}: variable {variable!r} is no field on a grid",
+            found=f"{dataset.variables[variable].dtype}, dims {_dims(dataset, variable)}",
+            needed="numbers with the dims y and x (and time)",
+        )
+    return Field(variable, found, sure)
+
+
+def _dims(dataset: xr.Dataset, name: str) -> str:
+    variable = dataset.variables[name]
+    return "(" + ", ".join(f"{dim} {size}" for dim, size in variable.sizes.items()) + ")"
+
+
+def _words(value: Any) -> list[str]:
+    return value.replace(":", " ").split() if isinstance(value, str) else []
+
+
+def _referenced(dataset: xr.Dataset) -> set[str]:
+    names: set[str] = set(_words(dataset.attrs.get("coordinates")))
+    for variable in dataset.variables.values():
+        for key in (*_REFERENCES, "coordinates", "grid_mapping"):
+            names.update(_words(variable.attrs.get(key)))
+    return names
+
+
+def _is_flag(variable: xr.Variable) -> bool:
+    standard = str(variable.attrs.get("standard_name", ""))
+    flags = {"flag_values", "flag_masks", "flag_meanings"} & set(variable.attrs)
+    return bool(flags) or standard.endswith(("status_flag", "quality_flag"))
+
+
+def labelled(dataset: xr.Dataset, field: Field, label: str) -> xr.DataArray:
+    """The field decoded, lazy, with its coordinates; dims that have a role bear its name."""
+    variable = dataset.variables[field.name]
+    values = unpack(_chunked(variable, field))
+    known = meanings(dataset)
+    coords = _carried(dataset, field, known, label)
+    for dim, role in field.roles.items():
+        axis = dim if dim in coords else _along(coords, dim, role, known)
+        if role in coords and role != axis:
+            coords[f"source_{role}"] = coords.pop(role)
+        if axis is not None:
+            coords[role] = coords.pop(axis)
+    renamed = {
+        name: xr.Variable([field.roles.get(str(dim), str(dim)) for dim in coord.dims], coord.data, coord.attrs)
+        for name, coord in coords.items()
+    }
+    attrs = {str(key): value for key, value in values.attrs.items() if key not in _BOOKKEEPING}
+    for key in _REFERENCES:
+        words = [word.rstrip(":") for word in _words(attrs.get(key))]
+        if any(word in dataset.variables and word not in renamed for word in words):
+            del attrs[key]
+    mapping = _mapping_name(attrs.get("grid_mapping") or variable.encoding.get("grid_mapping"), renamed)
+    if mapping is not None:
+        attrs["grid_mapping"] = mapping
+    if "absent_chunks" in variable.encoding:
+        attrs["absent_chunks"] = variable.encoding["absent_chunks"]
+    attrs |= {f"{DATASET_PREFIX}{key}": val for key, val in dataset.attrs.items() if key not in _BOOKKEEPING}
+    dims = [field.roles.get(str(dim), str(dim)) for dim in values.dims]
+    array = xr.DataArray(values.data, dims=dims, coords=renamed, name=field.name, attrs=attrs)
+    array.encoding = {**values.encoding, "source": label}
+    return array
+
+
+def _mapping_name(text: Any, coords: dict[str, xr.Variable]) -> str | None:
+    """The grid mapping variable in `crs`, or in the long form `crs: x y`, if it is there."""
+    return next((word for word in _words(text) if word in coords), None)
+
+
+def _chunked(variable: xr.Variable, field: Field) -> xr.Variable:
+    if variable.chunks is not None:
+        return variable
+    wanted = {str(dim): int(size) for dim, size in variable.encoding.get("preferred_chunks", {}).items()}
+    if not wanted:
+        first = field.dim("time") or field.dim("lead_time")
+        frame = prod(size for dim, size in variable.sizes.items() if dim != first) * variable.dtype.itemsize
+        wanted = {first: max(1, CHUNK_BYTES // max(1, frame))} if first else {}
+    sizes = {dim: min(wanted.get(str(dim), size), size) for dim, size in variable.sizes.items()}
+    return variable.chunk(sizes, name=f"{field.name}-{uuid4().hex}")
+
+
+def _carried(dataset: xr.Dataset, field: Field, known: dict[str, str], label: str) -> dict[str, xr.Variable]:
+    """The coordinates, decoded: scalars and axes in memory, fields of coordinates lazy."""
+    variable = dataset.variables[field.name]
+    named = {*_words(variable.attrs.get("coordinates")), *_words(dataset.attrs.get("coordinates"))}
+    named |= {str(name) for name in dataset.coords}
+    coords: dict[str, xr.Variable] = {}
+    for key, coord in dataset.variables.items():
+        name = str(key)
+        if name == field.name or coord.dtype.kind not in "iufbMmSUOT":
+            continue
+        if not set(coord.dims) <= set(variable.dims):
+            if coord.ndim > 1 or coord.size != 1:
+                continue
+            coord = coord.isel(dict.fromkeys(coord.dims, 0))
+        if coord.ndim > 1 and name not in named and known.get(name) not in ("y", "x", "time"):
+            continue
+        attrs = {k: v for k, v in coord.attrs.items() if k not in ("bounds", "climatology", "coordinates")}
+        attrs |= {k: v for k, v in coord.attrs.items() if k == "bounds" and v not in dataset.variables}
+        coord = xr.Variable(
+            coord.dims, coord.data if coord.ndim < 2 or has_times(coord) else _whole(coord, name), attrs
+        )
+        if has_times(coord):
+            coords[name] = _decoded_time(name, coord, field, label)
+        else:
+            plain = unpack(coord, coordinate=True)
+            coords[name] = xr.Variable(plain.dims, plain.data, plain.attrs)
+    return coords
+
+
+def _whole(coord: xr.Variable, name: str) -> Any:
+    return coord.chunk(dict(coord.sizes), name=f"{name}-{uuid4().hex}").data
+
+
+def _decoded_time(name: str, coord: xr.Variable, field: Field, label: str) -> xr.Variable:
+    """Times of frames must be dates; other moments that are none stay as they are."""
+    try:
+        return decoded(name, coord, label)
+    except InputError:
+        if field.roles.get(name) == "time" or name == "time" or coord.attrs.get("standard_name") == "time":
+            raise
+        return coord
+
+
+def _along(coords: dict[str, xr.Variable], dim: str, role: str, known: dict[str, str]) -> str | None:
+    """The one-dimensional coordinate along a dim without its own that means the same."""
+    return next((name for name, coord in coords.items() if coord.dims == (dim,) and known.get(name) == role), None)
+
+
+def _timed(array: xr.DataArray, dataset: xr.Dataset, label: str) -> tuple[xr.DataArray, str | None]:
+    """The array with a time axis of one frame, and the name of the scalar variable that gave the time."""
+    scalars = {str(name): coord.variable for name, coord in array.coords.items() if coord.ndim == 0}
+    name = scalar_time(scalars)
+    if name is None:
+        return _stated(array.expand_dims("time"), dataset, label), None
+    moments = [other for other, scalar in scalars.items() if has_times(scalar) and other != name]
+    time = scalars[name]
+    array = array.drop_vars([name, *moments])
+    if "time" in array.coords:
+        array = array.rename(time="source_time")
+    array = array.expand_dims("time")
+    single = {key: xr.Variable(("time",), scalars[key].values[None], scalars[key].attrs) for key in moments}
+    axis = xr.Variable(("time",), time.values[None], time.attrs)
+    return array.assign_coords({"time": axis, **single}), name
+
+
+def _stated(array: xr.DataArray, dataset: xr.Dataset, label: str) -> xr.DataArray:
+    stated = stated_time(dict(array.attrs), {str(key): value for key, value in dataset.attrs.items()})
+    if stated is None or array.sizes["time"] != 1:
+        raise InputError(
+            f"{label}: nothing says when the {array.sizes['time']} frame(s) of {array.name!r} were taken",
+            found=f"coordinates {', '.join(map(str, array.coords)) or 'none'}",
+            needed="a coordinate with units as 'seconds since 1970-01-01', or, for one frame, time_coverage_start",
+            next_step="add one: dataset.assign_coords(time=(dim, times)) with xarray",
+        )
+    moment, name = stated
+    axis = xr.Variable(("time",), np.array([moment]), {"standard_name": "time"})
+    return array.assign_coords(time=axis).assign_attrs(time_source=f"attribute {name}")

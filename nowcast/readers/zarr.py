@@ -1,0 +1,187 @@
+"""Zarr stores in local folders, v2 and v3, sharded or not, consolidated or not."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from nowcast.errors import InputError, UnsafeError
+from nowcast.readers.damage import reading
+
+__all__ = ["ZarrReader"]
+
+_METADATA = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
+
+COUNTED_CHUNKS = 200_000
+"""Chunks of stores that do not record their number are counted up to this many, to open in a moment."""
+
+
+class ZarrReader:
+    """Folders with zarr metadata in them. Chunks are counted, since zarr reads an absent one as fill, silently."""
+
+    name = "zarr"
+
+    def recognises(self, path: Path) -> bool:
+        return path.is_dir() and any((path / name).is_file() for name in _METADATA)
+
+    def open(self, path: Path) -> xr.Dataset:
+        consolidated = not any((path / name).is_file() for name in _METADATA[:3])
+        arrays = _check_metadata(path)
+        with reading(str(path)), warnings.catch_warnings():
+            # Foreign files in the folder, and v3 types without a specification, each warn at every opening.
+            warnings.filterwarnings("ignore", module=r"zarr\.")
+            try:
+                dataset = xr.open_dataset(
+                    str(path),
+                    engine="zarr",
+                    chunks=None,
+                    cache=False,
+                    consolidated=consolidated,
+                    mask_and_scale=False,
+                    decode_times=False,
+                    decode_timedelta=False,
+                    decode_coords=False,
+                )
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+        unread = [name for name in arrays if name not in dataset.variables]
+        if unread:
+            raise _damaged(path, f"arrays {', '.join(unread)} cannot be opened")
+        for variable in dataset.variables.values():
+            shards = variable.encoding.get("shards")
+            if shards:
+                variable.encoding["preferred_chunks"] = dict(zip(variable.dims, shards, strict=True))
+        _count_chunks(path, dataset)
+        return dataset
+
+
+def _damaged(path: Path, found: str) -> InputError:
+    return InputError(
+        f"{path}: damaged, the zarr metadata cannot be used",
+        found=found,
+        needed="a zarr v2 or v3 group of arrays with named dims",
+        next_step="write it again, or leave it out",
+    )
+
+
+def _load(file: Path) -> dict[str, Any]:
+    with reading(str(file)):
+        text = file.read_bytes()
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _damaged(file, f"no JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise _damaged(file, f"JSON that is a {type(content).__name__}, not an object")
+    return content
+
+
+def _check_metadata(path: Path) -> list[str]:
+    """Refuse what would unpickle, and tell the names of the arrays, before zarr leaves out those it does not like."""
+    kinds = {name: _load(path / name) for name in (*_METADATA, ".zattrs") if (path / name).is_file()}
+    group = kinds.get("zarr.json", {}).get("node_type") != "array" and ".zarray" not in kinds
+    if not group:
+        parent = path.parent
+        whole = ZarrReader().recognises(parent)
+        raise InputError(
+            f"{path}: a single zarr array without coordinates, not a group",
+            needed="a zarr group that holds the variable and its coordinates",
+            next_step=f"give the group: {parent} --variable {path.name}" if whole else "write it with xarray's to_zarr",
+        )
+    for entry in _consolidated(kinds.get(".zmetadata", {})):
+        _refuse_pickle(str(path), entry)
+    arrays: dict[str, dict[str, Any]] = {}
+    subgroups = []
+    for folder in sorted(entry for entry in path.iterdir() if entry.is_dir()):
+        for name in (".zarray", "zarr.json", ".zattrs", ".zgroup"):
+            if (folder / name).is_file():
+                arrays[str(folder)] = {**arrays.get(str(folder), {}), **_load(folder / name)}
+        if (folder / ".zgroup").is_file() or arrays.get(str(folder), {}).get("node_type") == "group":
+            subgroups.append(folder)
+    for place, content in arrays.items():
+        _refuse_pickle(place, content)
+    found = [Path(place).name for place, content in arrays.items() if "shape" in content]
+    if not found and subgroups:
+        raise InputError(
+            f"{path}: this zarr group holds only groups",
+            found=", ".join(folder.name for folder in subgroups),
+            needed="one group with the variables in it",
+            next_step=f"give one of them: {subgroups[0]}",
+        )
+    return found
+
+
+def _consolidated(content: dict[str, Any]) -> list[dict[str, Any]]:
+    entries = content.get("metadata", {})
+    return [entry for entry in entries.values() if isinstance(entry, dict)] if isinstance(entries, dict) else []
+
+
+def _refuse_pickle(place: str, content: dict[str, Any]) -> None:
+    codecs = [*(content.get("filters") or []), content.get("compressor"), *(content.get("codecs") or [])]
+    names = [str(codec.get("id") or codec.get("name")) for codec in codecs if isinstance(codec, dict)]
+    if any("pickle" in name for name in names):
+        raise UnsafeError(
+            f"{place}: holds pickled Python objects, which can run any program when read",
+            found=f"filters {', '.join(names)}",
+            needed="numbers",
+            next_step="ask its author for a store without object arrays",
+        )
+
+
+def _count_chunks(path: Path, dataset: xr.Dataset) -> None:
+    recorded = dataset.attrs.pop("nowcast_chunks", None)
+    if isinstance(recorded, str):
+        recorded = _parsed(recorded)
+    recorded = recorded if isinstance(recorded, dict) else {}
+    for name, variable in dataset.variables.items():
+        size = variable.encoding.get("shards") or variable.encoding.get("chunks")
+        if size is None or 0 in variable.shape:
+            continue
+        grid = tuple(-(-length // chunk) for length, chunk in zip(variable.shape, size, strict=True))
+        total = int(np.prod(grid, dtype=int))
+        needed = recorded.get(str(name))
+        if needed is None and (variable.ndim < 2 or total > COUNTED_CHUNKS):
+            continue
+        present = _chunk_files(path / str(name))
+        if needed is None:
+            if present < total:
+                variable.encoding["absent_chunks"] = f"{total - present} of {total}"
+        elif present < int(needed):
+            example = _first_absent(path, str(name), grid) if int(needed) == total else None
+            raise InputError(
+                f"{path}: damaged, {int(needed) - present} of {needed} chunks of variable {name!r} are missing"
+                + (f", e.g. {example}" if example else ""),
+                found=f"{present} chunks",
+                needed=f"{needed} chunks, as the store itself records",
+                next_step="write or copy it again; zarr would read the missing chunks as empty without a word",
+            )
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _chunk_files(folder: Path) -> int:
+    hidden = {"zarr.json", ".zarray", ".zattrs"}
+    return sum(len([name for name in names if name not in hidden]) for _, _, names in os.walk(folder))
+
+
+def _first_absent(path: Path, name: str, grid: tuple[int, ...]) -> str | None:
+    import zarr
+
+    array = zarr.open_array(str(path / name), mode="r")
+    for place in itertools.product(*map(range, grid)):
+        key = array.metadata.encode_chunk_key(place)
+        if not (path / name / key).is_file():
+            return key
+    return None

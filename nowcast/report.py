@@ -1,0 +1,234 @@
+"""What people look at: a table of scores for the terminal, and pictures of forecasts beside the truth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from rich.markup import escape
+from rich.table import Table
+
+from nowcast.cube import Description, iso
+
+__all__ = ["description_table", "picture", "score_table"]
+
+RAIN = ("#dfe3e8", "#a6d8f0", "#5aa9e0", "#2a6fc4", "#2f9e58", "#8fce4b", "#f7e34d", "#f5a623", "#e2402c", "#9c1f6b")
+RAIN_LEVELS = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 50)
+MOST_COLUMNS = 6
+
+
+def lead_texts(lead_time: xr.DataArray) -> list[str]:
+    """Lead times as people say them: minutes, or seconds where they are shorter."""
+    seconds = lead_time.values / np.timedelta64(1, "s")
+    if (seconds % 60 == 0).all():
+        return [f"{value / 60:g} min" for value in seconds]
+    return [f"{value:g} s" for value in seconds]
+
+
+def score_table(scores: xr.Dataset) -> Table:
+    """One row per lead time; for each score the model beside the baselines, the better one bold.
+
+    Parameters
+    ----------
+    scores
+        From `nowcast.evaluate`: dims `forecaster, lead_time[, threshold][, scale]`.
+    """
+    names = [str(name) for name in scores["forecaster"].values]
+    columns = [(name.upper(), scores[name], name not in {"mse", "mae"}) for name in ("mse", "mae", "psnr", "ssim")]
+    units = scores.attrs.get("units", "")
+    if "threshold" in scores.dims:
+        levels = scores["threshold"].values[:2]
+        columns += [(f"CSI ≥ {value:g}", scores["csi"].sel(threshold=value), True) for value in levels]
+        middle = scores["threshold"].values[0]
+        scale = scores["scale"].values[min(2, scores.sizes["scale"] - 1)]
+        columns.append((f"FSS ≥ {middle:g}, {scale} px", scores["fss"].sel(threshold=middle, scale=scale), True))
+    cases = int(scores["cases"].max()) if "cases" in scores else 0
+    table = Table(
+        title=f"{scores.attrs.get('variable', '')} ({units}): {' | '.join(names)}",
+        caption=f"{cases} forecast(s); the better one bold; CSI and FSS thresholds in {units or 'the field`s units'}",
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("lead", justify="right")
+    for title, _, _ in columns:
+        table.add_column(title, justify="right")
+    for row, lead in enumerate(lead_texts(scores["lead_time"])):
+        cells = []
+        for _, values, higher in columns:
+            numbers = [float(values.isel(lead_time=row).sel(forecaster=name)) for name in names]
+            finite = [number for number in numbers if np.isfinite(number)]
+            best = (max(finite) if higher else min(finite)) if len(finite) > 1 else None
+            texts = [_number(number) for number in numbers]
+            cells.append(
+                " | ".join(
+                    f"[bold]{text}[/bold]" if number == best else text
+                    for text, number in zip(texts, numbers, strict=True)
+                )
+            )
+        table.add_row(lead, *cells)
+    return table
+
+
+def description_table(description: Description, plan: Mapping[str, Any]) -> Table:
+    """What `nowcast inspect` prints: what the cube is, and what `nowcast fit` would do with it."""
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    step = description.time_step_seconds
+    pixel = description.pixel_size
+    rows = [
+        ("variable", f"{description.variable}  {description.long_name or ''}"),
+        ("units", description.units or "none stated"),
+        ("shape", ", ".join(f"{n} {d}" for d, n in zip(description.dims, description.shape, strict=True))),
+        ("stored as", f"{description.dtype}, {description.bytes / 1e6:.1f} MB decoded, chunks {_sizes(description)}"),
+        ("time", f"{description.time_start} to {description.time_end} UTC"),
+        ("time step", "one frame" if step is None else f"{step:g} s"),
+        ("gaps", _gaps(description)),
+        ("sequences", str(description.sequences)),
+        ("projection", description.crs or "none stated"),
+        ("pixel", f"{pixel['y']:g} x {pixel['x']:g} {pixel['units'] or ''}" if pixel else "unknown"),
+        ("missing", f"{description.missing_fraction:.2%} of the pixels"),
+        ("values", _values(description)),
+        *(("beware", warning) for warning in description.warnings),
+        *(("fit would", line) for line in _plan_lines(plan)),
+    ]
+    for name, text in rows:
+        table.add_row(name, escape(text))
+    return table
+
+
+def _sizes(description: Description) -> str:
+    chunks = description.chunks
+    return "none" if chunks is None else " x ".join(str(size) for size in chunks.values())
+
+
+def _gaps(description: Description) -> str:
+    if not description.gaps:
+        return "none"
+    first = description.gaps[0]
+    return f"{len(description.gaps)}; the first after {first['after']}, {first['seconds']:g} s long"
+
+
+def _values(description: Description) -> str:
+    if description.min is None:
+        return "none"
+    spread = ", ".join(f"{float(share):.1%}: {value:.4g}" for share, value in description.quantiles.items())
+    return f"{description.min:.4g} to {description.max:.4g}; {description.zero_fraction:.1%} zeros; {spread}"
+
+
+def _plan_lines(plan: Mapping[str, Any]) -> list[str]:
+    if "refused" in plan:
+        return [f"refuse: {plan['refused']}"]
+    frames = ", ".join(f"{count} {name}" for name, count in plan["frames"].items())
+    return [
+        f"take {plan['context']} frames in and {plan['horizon']} out",
+        f"cut time into {frames} frames, {plan['embargo_frames']} unused between",
+        f"scale by {plan['scaling']}",
+    ]
+
+
+def _number(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def picture(
+    forecast: xr.DataArray, observed: xr.DataArray, path: str | os.PathLike[str], *, reference: int | None = None
+) -> None:
+    """Draw truth over forecast over persistence, by lead time, in the field's usual colours, to a PNG.
+
+    Parameters
+    ----------
+    forecast
+        Dims `(forecast_reference_time, lead_time, channel, y, x)`.
+    observed
+        The cube that it came from; frames that it does not hold stay blank.
+    reference
+        Which reference time; None: the one with the most going on at its end.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    chosen = _liveliest(forecast) if reference is None else reference
+    one = forecast.isel(forecast_reference_time=chosen, channel=0).load()
+    start = one["forecast_reference_time"].values
+    times = observed["time"].values
+    leads = np.unique(np.linspace(0, one.sizes["lead_time"] - 1, MOST_COLUMNS).round().astype(int))
+    blank = np.full(one.shape[1:], np.nan, dtype="float32")
+
+    def seen(time: Any) -> np.ndarray:
+        found = np.flatnonzero(times == time)
+        if not len(found):
+            return blank
+        values: np.ndarray = observed.isel(time=int(found[0]), channel=0).values.astype("float32")
+        return values
+
+    newest = seen(start)
+    rows = [
+        ("observed", [seen(one["valid_time"].values[lead]) for lead in leads]),
+        (str(forecast.attrs.get("nowcast_model", "forecast")), [one.isel(lead_time=lead).values for lead in leads]),
+        ("persistence", [newest for _ in leads]),
+    ]
+    colours, norm, levels = _colours(observed, [frame for _, frames in rows for frame in frames])
+    extent, origin, axis_label = _extent(one)
+    texts = lead_texts(one["lead_time"])
+    height = one.shape[1] / one.shape[2]
+    figure = Figure(figsize=(2.1 * len(leads) + 1.2, 2.1 * height * 3 + 1.1), layout="constrained")
+    axes = figure.subplots(3, len(leads), squeeze=False)
+    image: Any = None
+    with mpl.rc_context({"font.size": 9}):
+        for line, (name, frames) in zip(axes, rows, strict=True):
+            for place, frame, lead in zip(line, frames, leads, strict=True):
+                image = place.imshow(frame, cmap=colours, norm=norm, extent=extent, origin=origin, interpolation="none")
+                place.set_facecolor("#f4f1ec")
+                place.set_xticks([])
+                place.set_yticks([])
+                if line is axes[0]:
+                    place.set_title(f"+{texts[lead]}")
+            line[0].set_ylabel(name)
+        units = observed.attrs.get("units", "")
+        figure.colorbar(image, ax=axes, shrink=0.8, label=f"{observed.name} ({units})", ticks=levels, extend="max")
+        figure.suptitle(f"{observed.attrs.get('long_name', observed.name)} from {iso(start)} UTC{axis_label}")
+        figure.savefig(path, dpi=110, format="png")
+
+
+def _liveliest(forecast: xr.DataArray) -> int:
+    if forecast.sizes["forecast_reference_time"] == 1:
+        return 0
+    last = forecast.isel(lead_time=-1).mean(("channel", "y", "x")).values
+    return int(np.nanargmax(np.where(np.isfinite(last), last, -np.inf)))
+
+
+def _colours(observed: xr.DataArray, frames: list[np.ndarray]) -> tuple[Any, Any, Any]:
+    from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize
+
+    name = f"{observed.name} {observed.attrs.get('standard_name', '')}".lower()
+    values = np.concatenate([frame[np.isfinite(frame)].ravel() for frame in frames])
+    if any(word in name for word in ("rain", "precip")) and len(values):
+        top = float(values.max()) or 1.0
+        # Levels of rain rate in mm/h; amounts per step take the same colours at their own size.
+        share = 1.0 if "rate" in name or "h-1" in str(observed.attrs.get("units")) else _share_of_hour(observed)
+        levels = [level * share for level in RAIN_LEVELS]
+        levels = levels[: max(4, int(np.searchsorted(levels, top)) + 1)]
+        colours = ListedColormap(RAIN[1 : len(levels)]).with_extremes(under=RAIN[0], over=RAIN[-1])
+        return colours, BoundaryNorm(levels, len(levels) - 1), [round(level, 4) for level in levels]
+    low, high = np.quantile(values, (0.01, 0.995)) if len(values) else (0.0, 1.0)
+    return "viridis", Normalize(float(low), float(high)), None
+
+
+def _share_of_hour(observed: xr.DataArray) -> float:
+    time = observed["time"].values
+    return float(np.median(np.diff(time)) / np.timedelta64(1, "h")) if len(time) > 1 else 1.0
+
+
+def _extent(frame: xr.DataArray) -> tuple[tuple[float, float, float, float] | None, Any, str]:
+    """Where pixels lie, so that north is up whichever way y runs."""
+    if "x" not in frame.coords or "y" not in frame.coords or frame["x"].dtype.kind not in "iuf":
+        return None, "upper", ""
+    x, y = frame["x"].values.astype(float), frame["y"].values.astype(float)
+    origin = "upper" if y[0] > y[-1] else "lower"
+    extent = (x[0], x[-1], min(y[0], y[-1]), max(y[0], y[-1]))
+    units = frame["x"].attrs.get("units", "")
+    return extent, origin, f"; {abs(x[-1] - x[0]):g} x {abs(y[-1] - y[0]):g} {units}"

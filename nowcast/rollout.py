@@ -1,0 +1,188 @@
+"""A model, a cube and reference times make a forecast cube: frame by frame, tile by tile, on the source's own grid."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import dask
+import dask.array as da
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+import nowcast
+from nowcast.cube import iso, label, runs, time_step
+from nowcast.errors import InputError
+from nowcast.models import Forecaster
+from nowcast.scaling import Scaler
+from nowcast.tensors import load, to_context
+from nowcast.windows import Tile, tiles
+
+__all__ = ["forecast", "reference_index", "run_tiled", "usable_references"]
+
+TILE = 1024
+HALO = 64
+_one_at_a_time = threading.Lock()
+
+
+def forecast(
+    forecaster: Forecaster,
+    scaler: Scaler,
+    cube: xr.DataArray,
+    *,
+    context: int,
+    horizon: int,
+    references: Sequence[int],
+    name: str,
+    tile: int = TILE,
+    halo: int = HALO,
+    device: str = "cpu",
+    done: Callable[[], None] | None = None,
+) -> xr.DataArray:
+    """Forecast from each reference time; lazy, a dask chunk per reference time.
+
+    Parameters
+    ----------
+    cube
+        Dims `(time, channel, y, x)`, physical units, NaN where missing.
+    references
+        Indices along time of the newest context frames.
+    name
+        What made the forecast, for the attribute `nowcast_model`.
+    tile, halo
+        Fields larger than `tile` pixels are forecast in tiles; neighbours overlap by twice the halo and are blended.
+    done
+        Called after each reference time.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims `(forecast_reference_time, lead_time, channel, y, x)`, float32, the cube's units, coordinates and
+        attributes; `valid_time` is reference plus lead. A pixel that no context frame observed is NaN.
+
+    Raises
+    ------
+    InputError
+        A reference time without `context` frames in a row before it.
+    """
+    step = time_step(cube)
+    if step is None:
+        raise InputError(f"{label(cube)}: one frame has no time step", needed=f"{context} frames in a row")
+    for index in references:
+        _require_context(cube, index, context)
+    forecaster = forecaster.to(device).eval()
+
+    def one(index: int) -> np.ndarray:
+        frames = load(cube.isel(time=slice(index - context + 1, index + 1)))
+        with _one_at_a_time:  # torch has its own threads; two forecasts at a time would only fight for them
+            scaled = to_context(scaler.apply(frames), masked=forecaster.masked)[None].to(device)
+            answer = run_tiled(forecaster, scaled, horizon, tile=tile, halo=halo)[0].cpu().numpy()
+        physical = scaler.invert(answer)
+        unseen = ~np.isfinite(frames).any(axis=0)
+        physical[:, unseen] = np.nan
+        if done is not None:
+            done()
+        return physical[None]
+
+    shape = (1, horizon, *cube.shape[1:])
+    pieces = [da.from_delayed(dask.delayed(one)(index), shape, dtype="float32") for index in references]
+    time = cube["time"].values[list(references)]
+    lead = (np.arange(1, horizon + 1) * round(step * 1e3)).astype("timedelta64[ms]").astype("timedelta64[ns]")
+    coords = {key: coord for key, coord in cube.coords.items() if key != "sequence" and "time" not in coord.dims}
+    result = xr.DataArray(
+        da.concatenate(pieces),
+        dims=("forecast_reference_time", "lead_time", "channel", "y", "x"),
+        coords={
+            **coords,
+            "forecast_reference_time": ("forecast_reference_time", time),
+            "lead_time": ("lead_time", lead),
+            "valid_time": (("forecast_reference_time", "lead_time"), time[:, None] + lead[None]),
+        },
+        name=cube.name,
+        attrs=cube.attrs,
+    )
+    return result.assign_attrs(
+        nowcast_model=name,
+        nowcast_version=nowcast.__version__,
+        nowcast_inputs=f"{cube.encoding.get('source', 'a cube in memory')}; {context} frames up to each reference time",
+    )
+
+
+def run_tiled(forecaster: Forecaster, context: Tensor, horizon: int, *, tile: int, halo: int) -> Tensor:
+    """Apply a forecaster to `(b t c h w)`, whole or in blended tiles, without gradients; `(b horizon c h w)`."""
+    size = (context.shape[-2], context.shape[-1])
+    with torch.inference_mode():
+        pieces = tiles(size, tile=tile, halo=halo)
+        if len(pieces) == 1:
+            whole: Tensor = forecaster(context, horizon)
+            return whole
+        total = context.new_zeros(context.shape[0], horizon, forecaster.channels, *size)
+        weight = context.new_zeros(size)
+        for piece in pieces:
+            ramp = _ramp(piece, size, halo).to(context)
+            total[..., piece.y, piece.x] += forecaster(context[..., piece.y, piece.x], horizon) * ramp
+            weight[piece.y, piece.x] += ramp
+        return total / weight
+
+
+def _ramp(piece: Tile, size: tuple[int, int], halo: int) -> Tensor:
+    """Weights of a tile: 0 in the outer half of its overlap with a neighbour, rising over the inner half to 1."""
+
+    def along(part: slice, length: int) -> Tensor:
+        weight = torch.ones(part.stop - part.start)
+        if halo == 0:
+            return weight
+        outer = halo // 2
+        rise = torch.cat([torch.zeros(outer), torch.linspace(0, 1, 2 * (halo - outer) + 2)[1:-1], torch.ones(outer)])
+        if part.start > 0:
+            weight[: 2 * halo] = torch.minimum(weight[: 2 * halo], rise)
+        if part.stop < length:
+            weight[-2 * halo :] = torch.minimum(weight[-2 * halo :], rise.flip(0))
+        return weight
+
+    return along(piece.y, size[0])[:, None] * along(piece.x, size[1])[None, :]
+
+
+def usable_references(cube: xr.DataArray, context: int) -> list[int]:
+    """Indices of all times with `context` frames in a row up to them."""
+    return [index for run in runs(cube) for index in range(run.start + context - 1, run.stop)]
+
+
+def reference_index(cube: xr.DataArray, at: str | np.datetime64) -> int:
+    """The index along time of a reference time, given as ISO 8601 text or a datetime64 (UTC).
+
+    Raises
+    ------
+    InputError
+        Not a time, or not one of the cube's.
+    """
+    times = cube["time"].values
+    try:
+        wanted = np.datetime64(str(at).removesuffix("Z"))
+    except ValueError as error:
+        raise InputError(f"--at {at!r} is not a time", needed="ISO 8601, such as " + iso(times[-1])) from error
+    found = np.flatnonzero(times == wanted)
+    if not len(found):
+        nearest = times[np.abs(times - wanted.astype(times.dtype)).argmin()]
+        raise InputError(
+            f"{label(cube)}: no frame at {iso(wanted)}",
+            found=f"times from {iso(times[0])} to {iso(times[-1])}",
+            next_step=f"--at {iso(nearest)}",
+        )
+    return int(found[0])
+
+
+def _require_context(cube: xr.DataArray, index: int, context: int) -> None:
+    time = cube["time"].values
+    run = next(run for run in runs(cube) if run.start <= index < run.stop)
+    held = index - run.start + 1
+    if held < context:
+        usable = usable_references(cube, context)
+        raise InputError(
+            f"{label(cube)}: no forecast can start at {iso(time[index])}",
+            found=f"{held} frame(s) in a row up to it" + ("" if run.start == 0 else "; a gap lies before them"),
+            needed=f"{context}",
+            next_step=f"--at {iso(time[usable[-1]])}" if usable else "give more frames",
+        )

@@ -1,0 +1,11 @@
+"""The verbs as functions: the one place that sees configuration and every room."""
+
+from __future__ import annotations
+
+from nowcast.run.conversion import convert
+from nowcast.run.evaluation import evaluate
+from nowcast.run.fitting import fit
+from nowcast.run.forecasting import forecast
+from nowcast.run.inspection import inspect
+
+__all__ = ["convert", "evaluate", "fit", "forecast", "inspect"]

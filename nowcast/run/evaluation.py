@@ -1,0 +1,71 @@
+"""A forecast beside the truth, and persistence beside both."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import xarray as xr
+
+from nowcast.progress import bar, quiet
+from nowcast.run.source import Source, cube_from, forecast_from
+from nowcast.verification import persistence, score
+
+__all__ = ["evaluate", "score_beside_persistence"]
+
+
+def evaluate(
+    forecast: xr.DataArray | str | os.PathLike[str],
+    source: Source,
+    *,
+    thresholds: Sequence[float] | None = None,
+    scales: Sequence[int] | None = None,
+    variable: str | None = None,
+    channel: str | int | None = None,
+    progress: bool = True,
+) -> xr.Dataset:
+    """Score a forecast where the truth is known, by lead time, beside persistence.
+
+    Parameters
+    ----------
+    forecast
+        A forecast cube or the path of one.
+    source
+        The observed cube, or its paths.
+    thresholds
+        For CSI, POD, FAR and FSS, in the field's units; None: by the units.
+    scales
+        Sides of the FSS neighbourhoods in pixels, odd.
+
+    Returns
+    -------
+    xarray.Dataset
+        `mse, mae, psnr, ssim, csi, pod, far, fss, ...` by `forecaster, lead_time[, threshold][, scale]`.
+
+    Raises
+    ------
+    InputError
+        No time in common, or another grid, variable or units.
+    """
+    with quiet(not progress):
+        predicted = forecast_from(forecast)
+        name = str(predicted.name) if variable is None else variable
+        observed = cube_from(source, variable=name if not isinstance(source, xr.DataArray) else None, channel=channel)
+        return score_beside_persistence(predicted, observed, thresholds=thresholds, scales=scales)
+
+
+def score_beside_persistence(
+    predicted: xr.DataArray,
+    observed: xr.DataArray,
+    *,
+    context: int = 1,
+    thresholds: Sequence[float] | None = None,
+    scales: Sequence[int] | None = None,
+) -> xr.Dataset:
+    """`nowcast.verification.score` of a forecast and of persistence, over the same pixels and times."""
+    forecasts = {
+        str(predicted.attrs.get("nowcast_model", "forecast")): predicted,
+        "persistence": persistence(observed, predicted, context=context),
+    }
+    with bar("score") as line:
+        return score(forecasts, observed, thresholds=thresholds, scales=scales, progress=line.to)

@@ -1,0 +1,92 @@
+"""A run and the newest frames make a forecast."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import xarray as xr
+
+from nowcast import model_file, rollout
+from nowcast.cube import iso
+from nowcast.progress import bar, quiet, tell
+from nowcast.run import folder
+from nowcast.run.source import Source, cube_from, minutes
+from nowcast.scaling import Scaler
+
+__all__ = ["forecast"]
+
+MOST_IN_MEMORY = 1_000_000_000
+"""Bytes up to which a forecast is computed at once; beyond it, it stays lazy and is computed while it is written."""
+
+
+def forecast(
+    source: Source,
+    *,
+    run: str | os.PathLike[str] | None = None,
+    at: str | np.datetime64 | Sequence[str | np.datetime64] | None = None,
+    every: bool = False,
+    horizon: int | None = None,
+    variable: str | None = None,
+    channel: str | int | None = None,
+    progress: bool = True,
+) -> xr.DataArray:
+    """Forecast from the newest frames, from the times `at`, or from every time that has enough frames before it.
+
+    Parameters
+    ----------
+    source
+        A cube, or paths.
+    run
+        A run's folder or a model file; None: the newest run under `runs/` that fits the cube.
+    at
+        Reference time(s): times of the newest frame given, ISO 8601 in UTC.
+    horizon
+        Frames to forecast; None: as many as the model was trained for.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims `(forecast_reference_time, lead_time, channel, y, x)`, in the cube's units, on its grid.
+
+    Raises
+    ------
+    InputError
+        No model that fits, or not enough frames in a row up to a reference time.
+    """
+    with quiet(not progress):
+        cube = cube_from(source, variable=variable, channel=channel)
+        path = folder.find_model(run, cube)
+        forecaster, card = model_file.load(path)
+        model_file.require(card, cube, path=path)
+        tell(f"model    {path} ({card.model}, {card.context} frames in, {card.horizon} out)")
+        if every:
+            references = rollout.usable_references(cube, card.context)
+        elif at is None:
+            references = [cube.sizes["time"] - 1]
+        else:
+            times = [at] if isinstance(at, (str, np.datetime64)) else list(at)
+            references = sorted({rollout.reference_index(cube, time) for time in times})
+        with bar("forecast", total=len(references)) as line:
+            count = iter(range(1, len(references) + 1))
+            result = rollout.forecast(
+                forecaster,
+                Scaler.from_dict(card.scaler),
+                cube,
+                context=card.context,
+                horizon=horizon or card.horizon,
+                references=references,
+                name=card.model,
+                device="cuda" if torch.cuda.is_available() else "cpu",
+                done=lambda: line.to(next(count, len(references))),
+            )
+            if result.nbytes <= MOST_IN_MEMORY:
+                result = result.compute()
+        time = result["forecast_reference_time"].values
+        tell(
+            f"forecast {len(time)} reference time(s), {iso(time[0])} to {iso(time[-1])}; "
+            f"leads up to {minutes(float(result['lead_time'].values[-1] / np.timedelta64(1, 's')))}"
+        )
+        return result

@@ -1,0 +1,48 @@
+"""What files are as one cube, and what fit would do with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nowcast.cube import Description, describe, runs
+from nowcast.errors import InputError
+from nowcast.progress import quiet
+from nowcast.run.source import Source, cube_from
+from nowcast.scaling import Scaler
+from nowcast.windows import PARTS, split, suggest
+
+__all__ = ["inspect"]
+
+
+def inspect(
+    source: Source,
+    *,
+    variable: str | None = None,
+    channel: str | int | None = None,
+    progress: bool = True,
+) -> tuple[Description, dict[str, Any]]:
+    """Describe a cube, and what `nowcast fit` would choose for it (or why it could not).
+
+    Raises
+    ------
+    InputError
+        What cannot be read as a cube.
+    """
+    with quiet(not progress):
+        cube = cube_from(source, variable=variable, channel=channel)
+        description = describe(cube)
+        try:
+            pieces = runs(cube)
+            context, horizon = suggest(pieces)
+            parts = split(pieces, window=context + horizon)
+            training = cube.isel(time=[i for run in parts.training for i in range(run.start, run.stop)])
+            plan: dict[str, Any] = {
+                "context": context,
+                "horizon": horizon,
+                "scaling": str(Scaler.fit(training)),
+                "frames": {name: sum(map(len, parts.part(name))) for name in PARTS},
+                "embargo_frames": parts.embargo,
+            }
+        except InputError as error:
+            plan = {"refused": str(error)}
+        return description, plan

@@ -1,0 +1,65 @@
+"""What a verb is given: a cube, or the paths of one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import xarray as xr
+
+from nowcast.cube import check, time_step
+from nowcast.errors import InputError
+from nowcast.progress import tell
+from nowcast.readers import open_cube, open_forecast
+
+__all__ = ["Source", "cube_from", "forecast_from", "span", "stem"]
+
+Source = xr.DataArray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def cube_from(source: Source, *, variable: str | None = None, channel: str | int | None = None) -> xr.DataArray:
+    """The cube itself, checked, or the cube that the paths hold; dims `(time, channel, y, x)`.
+
+    Raises
+    ------
+    InputError
+        What the readers or `nowcast.cube.check` refuse.
+    """
+    if isinstance(source, xr.DataArray):
+        return check(source)
+    if isinstance(source, xr.Dataset):
+        raise InputError("a cube is one variable, not a Dataset", next_step="dataset['name'], or open_cube(path)")
+    cube = open_cube(source, variable=variable, channel=channel)
+    tell(f"read     {span(cube)}")
+    return cube
+
+
+def forecast_from(source: xr.DataArray | str | os.PathLike[str]) -> xr.DataArray:
+    """The forecast itself, or the one that the path holds."""
+    return source if isinstance(source, xr.DataArray) else open_forecast(source)
+
+
+def span(cube: xr.DataArray) -> str:
+    """One line: variable, units, sizes, times and step."""
+    time = cube["time"].dt.strftime("%Y-%m-%d %H:%M").values
+    step = time_step(cube)
+    return (
+        f"{cube.name} ({cube.attrs.get('units', 'no units')}), {cube.sizes['time']} frames of "
+        f"{cube.sizes['y']} x {cube.sizes['x']}, {time[0]} to {time[-1]}"
+        + ("" if step is None else f", every {minutes(step)}")
+    )
+
+
+def minutes(seconds: float) -> str:
+    """A duration as people say it."""
+    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
+
+
+def stem(source: Source) -> str:
+    """A short name for what was given, for the folder of a run."""
+    if isinstance(source, xr.DataArray):
+        return str(source.name or "cube")
+    first = source if isinstance(source, (str, os.PathLike)) else next(iter(source), "cube")
+    name = Path(first).resolve().name.split(".")[0]
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name) or "cube"

@@ -1,0 +1,207 @@
+"""Scaler: physical values to numbers that a network likes, and back; its statistics come from training times alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+import dask
+import numpy as np
+import xarray as xr
+
+from nowcast.cube import label
+from nowcast.errors import InputError
+
+__all__ = ["METHODS", "Scaler"]
+
+METHODS = {
+    "unit": "the training range to [0, 1]",
+    "symmetric": "the training range to [-1, 1]",
+    "zscore": "mean 0, standard deviation 1",
+    "log": "log(1 + x / floor), its training range to [0, 1]",
+    "db": "10 log10(x / floor) above the floor, 0 below it, its training range to [0, 1]",
+}
+
+SAMPLED_FRAMES = 64
+RAIN_NAMES = ("precipitation", "rainfall", "rain_rate", "rain", "snowfall")
+RAIN_UNITS = {
+    "mm", "mm/h", "mm h-1", "mm hr-1", "mm/hr", "mm h^-1", "kg m-2", "kg m**-2", "kg/m2", "kg m^-2", "kg m-2 s-1",
+    "kg m**-2 s**-1", "kg/m2/s", "m s-1", "inch", "inches", "in/h",
+}  # fmt: skip
+
+A = TypeVar("A", xr.DataArray, np.ndarray)
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """`y = (f(x) - offset) / factor`, where `f` is a logarithm for rain-like fields and nothing otherwise.
+
+    Attributes
+    ----------
+    method
+        One of `METHODS`.
+    offset, factor
+        In units of `f(x)`.
+    floor
+        In the field's units; where the logarithm bends. None for linear methods.
+    lowest
+        In the field's units: what `invert` never goes below (0 for a field that is never negative), or None.
+    units
+        The units of the field that the statistics were taken from.
+    reason
+        Why this method, in words.
+    """
+
+    method: str
+    offset: float
+    factor: float
+    floor: float | None = None
+    lowest: float | None = None
+    units: str | None = None
+    reason: str = ""
+
+    @classmethod
+    def fit(cls, cube: xr.DataArray, *, method: str | None = None) -> Scaler:
+        """Choose a method from units and distribution, unless told one, and take its statistics by dask.
+
+        Parameters
+        ----------
+        cube
+            The training part, dims `(time, channel, y, x)`; NaN stays out of every statistic.
+
+        Raises
+        ------
+        InputError
+            An unknown method, or no value at all.
+        """
+        if method is not None and method not in METHODS:
+            known = "; ".join(f"{name}: {meaning}" for name, meaning in METHODS.items())
+            raise InputError(f"scaling {method!r} is not known", found=method, needed=known)
+        values = cube.astype("float64")
+        picks = np.unique(np.linspace(0, cube.sizes["time"] - 1, SAMPLED_FRAMES).round().astype(int))
+        count, lowest, highest, sample = dask.compute(
+            values.notnull().sum().data, values.min().data, values.max().data, values.isel(time=picks).data
+        )
+        if int(count) == 0:
+            raise InputError(
+                f"{label(cube)}: the training part holds no value at all",
+                found=f"{cube.sizes['time']} frames, every pixel missing",
+                next_step="choose other files or another --variable",
+            )
+        sample = np.asarray(sample)[np.isfinite(sample)]
+        chosen, reason = (method, "as asked") if method else _choose(cube, float(lowest), sample)
+        units = cube.attrs.get("units")
+        bound = 0.0 if lowest >= 0 else None
+        if chosen == "zscore":
+            mean, std = dask.compute(values.mean().data, values.std().data)
+            factor = float(std) if std > 0 else 1.0
+            return cls(chosen, float(mean), factor, lowest=bound, units=units, reason=reason)
+        if chosen in {"log", "db"}:
+            wet = sample[sample > 0]
+            floor = float(np.quantile(wet, 0.25 if chosen == "log" else 0.05)) if len(wet) else 1.0
+            curve = _log if chosen == "log" else _db
+            top = float(curve(np.asarray(float(highest)), floor))
+            return cls(chosen, 0.0, top if top > 0 else 1.0, floor=floor, lowest=0.0, units=units, reason=reason)
+        span = float(highest) - float(lowest) or 1.0
+        if chosen == "unit":
+            return cls(chosen, float(lowest), span, lowest=bound, units=units, reason=reason)
+        return cls(chosen, float(lowest) + span / 2, span / 2, lowest=bound, units=units, reason=reason)
+
+    def apply(self, values: A) -> A:
+        """Physical values to scaled ones; float32, NaN stays NaN. Takes a cube (lazy ones stay lazy) or an array."""
+        if self.method in {"log", "db"}:
+            return _map(lambda x: _scale(_CURVES[self.method](x, self.floor or 1.0), self.offset, self.factor), values)
+        return _map(lambda x: _scale(x, self.offset, self.factor), values)
+
+    def invert(self, values: A) -> A:
+        """Scaled values back to physical ones, never below `lowest`; float32, NaN stays NaN."""
+
+        def back(y: np.ndarray) -> np.ndarray:
+            x = y.astype("float64") * self.factor + self.offset
+            if self.method in {"log", "db"}:
+                x = _INVERSES[self.method](x, self.floor or 1.0)
+            if self.lowest is not None:
+                x = np.maximum(x, self.lowest)
+            return x.astype("float32")
+
+        return _map(back, values)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, settings: dict[str, Any]) -> Scaler:
+        """The inverse of `to_dict`.
+
+        Raises
+        ------
+        InputError
+            Not the plain data of a scaler.
+        """
+        numbers = ("offset", "factor", "floor", "lowest")
+        good = settings.get("method") in METHODS and all(
+            isinstance(settings.get(name), (int, float)) and math.isfinite(settings[name])
+            for name in numbers
+            if not (name in {"floor", "lowest"} and settings.get(name) is None)
+        )
+        if not good or set(settings) != {f.name for f in cls.__dataclass_fields__.values()} or settings["factor"] == 0:
+            raise InputError("the model file's scaler is not one", found=repr(settings)[:200])
+        return cls(**settings)
+
+    def __str__(self) -> str:
+        floor = f", floor {self.floor:.3g} {self.units or ''}".rstrip() if self.floor is not None else ""
+        return f"{self.method} ({METHODS[self.method]}{floor}): {self.reason}"
+
+
+def _choose(cube: xr.DataArray, lowest: float, sample: np.ndarray) -> tuple[str, str]:
+    units = str(cube.attrs.get("units", "")).strip()
+    names = " ".join(str(text).lower() for text in (cube.name, cube.attrs.get("standard_name", "")))
+    if "dbz" in units.lower():
+        return "unit", f"units {units} are logarithmic already"
+    if lowest >= 0 and (units in RAIN_UNITS - {"m s-1"} or any(word in names for word in RAIN_NAMES)):
+        return "log", f"rain-like by its units or name ({units or names.strip()}), never negative"
+    dry = float((sample == 0).mean()) if len(sample) else 0.0
+    if lowest >= 0 and dry > 0.3:
+        wet = sample[sample > 0]
+        if len(wet) and np.quantile(wet, 0.99) > 10 * np.median(wet):
+            return "log", f"rain-like by its distribution: {dry:.0%} zeros and a long tail"
+    if cube.dtype.kind in "bu" or lowest >= 0:
+        return "unit", "bounded below" if cube.dtype.kind == "f" else f"stored as {cube.dtype}"
+    return "zscore", "takes both signs"
+
+
+def _scale(x: np.ndarray, offset: float, factor: float) -> np.ndarray:
+    return ((x.astype("float64") - offset) / factor).astype("float32")
+
+
+def _log(x: np.ndarray, floor: float) -> np.ndarray:
+    result: np.ndarray = np.log1p(np.maximum(x, 0) / floor)
+    return result
+
+
+def _log_back(y: np.ndarray, floor: float) -> np.ndarray:
+    result: np.ndarray = floor * np.expm1(y)
+    return result
+
+
+def _db(x: np.ndarray, floor: float) -> np.ndarray:
+    result: np.ndarray = 10 * np.log10(np.maximum(x, floor) / floor)
+    return result
+
+
+def _db_back(y: np.ndarray, floor: float) -> np.ndarray:
+    return np.where(y > 0, floor * 10 ** (y / 10), np.where(np.isnan(y), np.nan, 0.0))
+
+
+_CURVES = {"log": _log, "db": _db}
+_INVERSES = {"log": _log_back, "db": _db_back}
+
+
+def _map(function: Callable[[np.ndarray], np.ndarray], values: A) -> A:
+    if isinstance(values, xr.DataArray):
+        return xr.apply_ufunc(  # type: ignore[no-any-return]
+            function, values, dask="parallelized", output_dtypes=["float32"], keep_attrs=True
+        )
+    return function(np.asarray(values))

@@ -1,0 +1,124 @@
+"""The frontier between labelled cubes and tensors: windows become batches, frames become contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from nowcast.cube import iso, label
+from nowcast.readers import reading
+from nowcast.scaling import Scaler
+from nowcast.windows import WindowPlan
+
+__all__ = ["Batch", "ShuffledByEpoch", "Windows", "load", "loader", "to_context"]
+
+
+class Batch(NamedTuple):
+    """`context (b t c h w)`, `2c` channels if masked; `target (b t c h w)`; `weight`, 1 where target is observed."""
+
+    context: Tensor
+    target: Tensor
+    weight: Tensor
+
+
+class Windows(Dataset[Batch]):
+    """The windows of a plan as tensors of scaled values.
+
+    Parameters
+    ----------
+    cube
+        Dims `(time, channel, y, x)`, in physical units.
+    masked
+        Whether contexts tell which pixels were observed (see `nowcast.models.base.Forecaster`).
+    memory
+        Bytes that may be held: the frames of the plan are kept in memory if they fit, and read window by window
+        otherwise.
+    """
+
+    def __init__(
+        self, cube: xr.DataArray, plan: WindowPlan, scaler: Scaler, *, masked: bool, memory: int = 2_000_000_000
+    ) -> None:
+        self.cube = cube
+        self.plan = plan
+        self.scaler = scaler
+        self.masked = masked
+        self._frames: np.ndarray | None = None
+        self._first = plan.starts[0]
+        last = plan.starts[-1] + plan.context + plan.horizon
+        if (last - self._first) * cube[0].size * 4 <= memory:
+            self._frames = scaler.apply(load(cube.isel(time=slice(self._first, last))))
+
+    def __len__(self) -> int:
+        return len(self.plan)
+
+    def __getitem__(self, index: int) -> Batch:
+        time, y, x = self.plan[index]
+        if self._frames is None:
+            values = self.scaler.apply(load(self.cube.isel(time=time, y=y, x=x)))
+        else:
+            values = self._frames[time.start - self._first : time.stop - self._first, :, y, x]
+        context, target = values[: self.plan.context], values[self.plan.context :]
+        observed = np.isfinite(target)
+        return Batch(
+            to_context(context, masked=self.masked),
+            torch.from_numpy(np.where(observed, target, 0).astype("float32")),
+            torch.from_numpy(observed.astype("float32")),
+        )
+
+
+def load(cube: xr.DataArray) -> np.ndarray:
+    """The values of a cube, dims as they are.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read, named with its times.
+    """
+    times = cube["time"].values
+    span = f"{label(cube)}, {iso(times[0])} to {iso(times[-1])}"
+    with reading(span):
+        values: np.ndarray = np.asarray(cube.data)
+    return values
+
+
+def to_context(values: np.ndarray, *, masked: bool) -> Tensor:
+    """Scaled frames `(t c h w)` with NaN where missing, to a context of `(t c h w)`, or `(t 2c h w)` if masked."""
+    observed = np.isfinite(values)
+    filled = np.where(observed, values, 0).astype("float32")
+    if masked:
+        filled = np.concatenate((filled, observed.astype("float32")), axis=1)
+    return torch.from_numpy(filled)
+
+
+class ShuffledByEpoch(Sampler[int]):
+    """An order that depends on (seed, epoch) alone, so that a run taken up again sees what it would have seen."""
+
+    def __init__(self, size: int, *, seed: int, shuffle: bool = True) -> None:
+        self.size = size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        if self.shuffle:
+            return iter(np.random.default_rng((self.seed, self.epoch)).permutation(self.size).tolist())
+        return iter(range(self.size))
+
+
+def loader(windows: Windows, *, batch: int, shuffle: bool, seed: int = 0) -> DataLoader[Batch]:
+    """Batches of windows: shuffled anew each epoch for training, in order otherwise."""
+    sampler = ShuffledByEpoch(len(windows), seed=seed, shuffle=shuffle)
+    return DataLoader(windows, batch_size=batch, sampler=sampler)

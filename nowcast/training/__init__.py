@@ -1,0 +1,5 @@
+"""Training by Lightning's Trainer around a plain Forecaster. Forecasting and scoring never import this room."""
+
+from nowcast.training.fit import OPTIMISERS, Budget, Outcome, fit, plan_budget
+
+__all__ = ["OPTIMISERS", "Budget", "Outcome", "fit", "plan_budget"]

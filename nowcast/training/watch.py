@@ -1,0 +1,113 @@
+"""What a training run tells and writes while it goes on, and how it ends before its time."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import lightning as L
+
+from nowcast.progress import Bar, tell
+
+__all__ = ["History", "Interruptible", "Progress"]
+
+
+QUIET_SECONDS = 20.0
+"""Where no live line can be shown (a log, a pipe), a line of text this often."""
+
+
+class History(L.Callback):
+    """One JSON line per epoch: losses, learning rate, seconds. Taken up again, it goes on after the resumed epoch."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.start = time.monotonic()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        lines = self.path.read_text().splitlines() if self.path.exists() else []
+        kept = [line for line in lines if json.loads(line)["epoch"] <= trainer.current_epoch]
+        self.path.write_text("".join(line + "\n" for line in kept))
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        line = {
+            "epoch": trainer.current_epoch + 1,
+            "step": trainer.global_step,
+            **{name: float(value) for name, value in trainer.callback_metrics.items()},
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "seconds": round(time.monotonic() - self.start, 2),
+        }
+        with self.path.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+class Progress(L.Callback):
+    """The live line: epoch, loss, validation beside persistence."""
+
+    def __init__(self, line: Bar, epochs: int) -> None:
+        self.line = line
+        self.epochs = epochs
+        self._told = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        share = (batch_idx + 1) / max(1, int(trainer.num_training_batches))
+        self.line.to(trainer.current_epoch + share, self.epochs)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        text = (
+            f"epoch {trainer.current_epoch + 1}/{self.epochs}  training {values.get('training', 0):.5f}  "
+            f"validation {values.get('validation', 0):.5f}  (persistence {values.get('persistence', 0):.5f})"
+        )
+        self.line.to(trainer.current_epoch + 1, self.epochs, text)
+        if not self.line.live and time.monotonic() > self._told + QUIET_SECONDS:
+            self._told = time.monotonic()
+            tell("         " + text)
+
+
+class Interruptible(L.Callback):
+    """Ctrl-C ends after the step in progress, and what was learnt is kept; a second Ctrl-C ends at once."""
+
+    def __init__(self) -> None:
+        self.interrupted = False
+        self._before: Any = None
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+
+        def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+            if self.interrupted:
+                raise KeyboardInterrupt
+            self.interrupted = True
+            trainer.should_stop = True
+            tell("interrupted: ending after this step, and keeping what was learnt (again to end at once)")
+
+        self._before = signal.signal(signal.SIGINT, stop)
+
+    def on_train_batch_end(
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        if self.interrupted:
+            trainer.should_stop = True
+
+    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGINT, self._before)
+            self._before = None

@@ -1,0 +1,13 @@
+"""Forecast cubes against the observed cube: scores by forecaster and lead time, on the labelled side.
+
+Scores add: `sums` keeps one row of sums per reference time, `finish` turns any total of such rows into scores, and
+`score` is the one after the other.
+"""
+
+from __future__ import annotations
+
+from nowcast.verification.persistence import persistence
+from nowcast.verification.score import finish, score, sums
+from nowcast.verification.thresholds import default_scales, default_thresholds
+
+__all__ = ["default_scales", "default_thresholds", "finish", "persistence", "score", "sums"]

@@ -1,0 +1,75 @@
+"""The forecast that nothing changes, on the labelled side: what every other forecast has to beat."""
+
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+
+from nowcast.cube import check, runs
+from nowcast.errors import InputError
+from nowcast.verification.matching import (
+    FORECAST_DIMS,
+    check_forecast,
+    check_grid,
+    positions,
+    reference_keys,
+    time_keys,
+)
+
+__all__ = ["persistence"]
+
+
+def persistence(observed: xr.DataArray, like: xr.DataArray, *, context: int = 1) -> xr.DataArray:
+    """Each pixel's last observed value, for the reference and lead times of another forecast.
+
+    Parameters
+    ----------
+    observed
+        The cube `(time, channel, y, x)`.
+    like
+        A forecast cube `(forecast_reference_time, lead_time, channel, y, x)`: its coordinates are taken, its values
+        never read.
+    context
+        Where a pixel is missing at the reference time, its last value among this many frames is held (1: the frame
+        at the reference time alone). Frames beyond a gap in time or of another sequence are not looked at.
+
+    Returns
+    -------
+    xr.DataArray
+        A lazy forecast cube in the units of `observed`; NaN where the reference time is not among the observed ones.
+
+    Raises
+    ------
+    InputError
+        No cube, no forecast cube, another grid, or a context below 1.
+    """
+    check(observed)
+    check_forecast(like, "like")
+    check_grid(like, observed, "like")
+    if context < 1:
+        raise InputError("persistence: context is too short", found=str(context), needed="at least 1 frame")
+    by_sequence = "sequence" in observed.coords and "sequence" in like.coords
+    where = positions(time_keys(observed, by_sequence=by_sequence), "observed times")
+    frames = np.array([where.get(key, -1) for key in reference_keys(like, by_sequence=by_sequence)])
+    run_start = np.concatenate([np.full(len(run), run.start) for run in runs(observed)])
+    # A reference time that was not observed looks at frame 0 and is blanked: fancy indexing knows no "none".
+    looked_at = np.maximum(frames, 0)
+    data = observed.data if observed.chunks else da.from_array(observed.values, chunks=(1, *observed.shape[1:]))
+    if data.dtype.kind != "f":
+        data = data.astype(np.float32)
+    known = frames >= 0
+    held = da.full((len(frames), *observed.shape[1:]), np.nan, dtype=data.dtype, chunks=(1, *observed.shape[1:]))
+    for back in range(context):
+        reachable = known & (looked_at - back >= run_start[looked_at])
+        earlier = data[np.where(reachable, looked_at - back, 0)]
+        held = da.where(da.isnan(held) & reachable[:, None, None, None], earlier, held)
+    held = held.rechunk((1, *held.shape[1:]))
+    values = da.broadcast_to(held[:, None], (len(frames), like.sizes["lead_time"], *observed.shape[1:]))
+    return xr.DataArray(
+        values,
+        dims=FORECAST_DIMS,
+        coords=like.coords,
+        name=observed.name,
+        attrs={**observed.attrs, "forecaster": "persistence", "context": context},
+    )

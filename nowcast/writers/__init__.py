@@ -1,0 +1,114 @@
+"""The door out: a cube or a forecast cube to CF-NetCDF or zarr, aside first and then in the place of what was there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from dask.callbacks import Callback
+
+from nowcast.atomic import replacing
+from nowcast.errors import InputError
+from nowcast.writers import cf, netcdf, zarr
+from nowcast.writers.packing import DoesNotFitError
+
+__all__ = ["write_cube", "write_dataset"]
+
+_WRITERS = {".nc": netcdf.write, ".nc4": netcdf.write, ".zarr": zarr.write}
+
+Progress = Callable[[int, int], object]
+
+
+def write_cube(cube: xr.DataArray, path: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
+    """Write a cube or a forecast cube as CF-NetCDF (`.nc`, `.nc4`) or as a zarr store (`.zarr`), as the suffix tells.
+
+    Dims bear the names they had in the source. A plain cube keeps the integer packing of its source
+    (`cube.encoding`) if every value fits; other float data, and forecasts always, are written as float32. What stood at
+    `path` before stays until the new output is complete.
+
+    Parameters
+    ----------
+    cube
+        Dims `(time, channel, y, x)`, or `(forecast_reference_time, lead_time[, realization], channel, y, x)`; NaN where
+        missing; may be lazy, and is then streamed, even from the very store that `path` names.
+    path
+        A file or store that does not exist yet, or one to replace.
+    progress
+        Called with (tasks done, tasks in all) as blocks are written; starts anew if the packing turns out too narrow.
+
+    Raises
+    ------
+    InputError
+        Another suffix; no such folder; something that is not of this kind stands at `path`; not a cube.
+    MachineError
+        The disk is full, or the place may not be written.
+    """
+    path = _checked(path)
+    try:
+        return _write(cf.to_dataset(cube), path, progress)
+    except DoesNotFitError:
+        return _write(cf.to_dataset(cube, packed=False), path, progress)
+
+
+def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str]) -> Path:
+    """Write any dataset, such as a table of scores, by the same rules of place as `write_cube`; dtypes as they are.
+
+    Raises
+    ------
+    InputError
+        Another suffix; no such folder; something that is not of this kind stands at `path`.
+    MachineError
+        The disk is full, or the place may not be written.
+    """
+    return _write(cf.encode_dataset(dataset), _checked(path), None)
+
+
+def _checked(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if path.suffix not in _WRITERS:
+        raise InputError(
+            f"{path}: no way to write this kind of file",
+            found=f"suffix {path.suffix!r}",
+            needed="'.nc' for CF-NetCDF or '.zarr' for a zarr store",
+        )
+    store = path.suffix == ".zarr"
+    ours = not path.is_file() if store else not path.is_dir()
+    if store and path.is_dir():
+        ours = any((path / name).is_file() for name in ("zarr.json", ".zgroup", ".zarray"))
+    if not ours:
+        raise InputError(
+            f"{path}: something else of that name is in the way, and is left alone",
+            found="a file" if path.is_file() else "a folder" + (" that is not a zarr store" if store else ""),
+            needed="a new name, or an earlier " + ("zarr store" if store else "NetCDF file"),
+            next_step="choose another name, or move it away yourself",
+        )
+    return path
+
+
+def _write(dataset: xr.Dataset, path: Path, progress: Progress | None) -> Path:
+    with replacing(path) as aside:
+        if progress is None:
+            _WRITERS[path.suffix](dataset, aside)
+        else:
+            with _Reporting(progress):
+                _WRITERS[path.suffix](dataset, aside)
+    return path
+
+
+class _Reporting(Callback):
+    """Tells the progress of dask's local schedulers."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._progress = progress
+        self._done = self._total = 0
+
+    def _start_state(self, _dsk: Any, state: dict[str, Any]) -> None:
+        self._done, self._total = 0, len(state["ready"]) + len(state["waiting"])
+
+    def _posttask(self, _key: Any, _result: Any, _dsk: Any, _state: Any, _worker: Any) -> None:
+        self._done += 1
+        self._progress(self._done, self._total)

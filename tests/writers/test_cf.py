@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nowcast import __version__
+from nowcast.errors import InputError
+from nowcast.writers.cf import encode_dataset, to_dataset
+from nowcast.writers.packing import DoesNotFitError, packing_of
+
+NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
+PACKING = {"dtype": np.dtype("int16"), "scale_factor": 0.05, "add_offset": 0.0, "_FillValue": np.int16(-32768)}
+
+
+def _packed(cube: xr.DataArray, values: np.ndarray, **encoding: object) -> xr.DataArray:
+    cube = cube.copy(data=values)
+    cube.encoding = {**PACKING, **encoding}
+    return cube
+
+
+def test_dims_bear_the_sources_names_and_a_channel_of_ours_is_gone(geographic: xr.DataArray) -> None:
+    dataset = to_dataset(geographic)
+    field = dataset["rain_rate"]
+    assert field.dims == ("time", "lat", "lon")
+    np.testing.assert_array_equal(field.values, geographic.values[:, 0])
+    np.testing.assert_array_equal(dataset["lat"].values, geographic["y"].values)
+    assert dataset["lat"].attrs == geographic["y"].attrs
+    assert "source_dims" not in field.attrs
+
+
+def test_a_channel_of_the_source_stays(cube: xr.DataArray) -> None:
+    cube = cube.assign_attrs(source_dims="time=t channel=band y=row x=col")
+    assert to_dataset(cube)["rain_rate"].dims == ("t", "band", "row", "col")
+
+
+def test_several_channels_stay(cube_maker: Callable[..., xr.DataArray]) -> None:
+    assert to_dataset(cube_maker((2, 3, 4, 5)))["rain_rate"].dims == ("time", "channel", "y", "x")
+
+
+def test_a_name_that_is_taken_is_not_given(curvilinear: xr.DataArray) -> None:
+    dataset = to_dataset(curvilinear.assign_attrs(source_dims="time=time y=lat x=lon"))
+    assert dataset["rain_rate"].dims == ("time", "y", "x")
+    assert dataset["lat"].dims == ("y", "x")
+
+
+def test_grid_mapping_is_a_plain_variable_with_its_attributes(projected: xr.DataArray) -> None:
+    dataset = to_dataset(projected)
+    field = dataset["precipitation"]
+    assert field.attrs["grid_mapping"] == "proj"
+    assert "proj" in dataset.data_vars
+    assert field.attrs["coordinates"] == "start_time"
+    assert dataset["proj"].dtype == np.int8
+    attrs = dict(dataset["proj"].attrs)
+    np.testing.assert_array_equal(attrs.pop("standard_parallel"), [-18.0, -36.0])
+    assert attrs == {k: v for k, v in projected["proj"].attrs.items() if k != "standard_parallel"}
+
+
+def test_curvilinear_coordinates_are_named_by_the_field(curvilinear: xr.DataArray) -> None:
+    dataset = to_dataset(curvilinear)
+    assert dataset["rain_rate"].attrs["coordinates"] == "lat lon"
+    assert dataset["lon"].variable.encoding == {"_FillValue": None}
+
+
+def test_dataset_attributes_go_back_and_history_grows(projected: xr.DataArray) -> None:
+    attrs = to_dataset(projected, now=NOW).attrs
+    assert attrs["Conventions"] == "CF-1.11"
+    assert attrs["institution"] == "Bureau of Meteorology"
+    assert attrs["station_id"] == 2
+    assert attrs["history"].split("\n") == [
+        "made by rainfields",
+        f"2026-05-01T12:30:00Z nowcast {__version__}: wrote precipitation",
+    ]
+    assert not [name for name in to_dataset(projected)["precipitation"].attrs if name.startswith("dataset:")]
+
+
+def test_the_count_of_chunks_of_an_older_store_is_not_passed_on(cube: xr.DataArray) -> None:
+    assert "nowcast_chunks" not in to_dataset(cube.assign_attrs({"dataset:nowcast_chunks": {"a": 1}})).attrs
+
+
+def test_attributes_that_no_file_can_hold(cube: xr.DataArray) -> None:
+    odd = {
+        "nothing": None,
+        "truth": True,
+        "table": {"a": [1, 2]},
+        "mixed": [1, "a"],
+        "numbers": [1, 2],
+        "words": ["a", "b"],
+        "none": [],
+        "time": np.datetime64("2026-01-01"),
+        "huge": 2**70,
+        "a/b": "slash",
+    }
+    attrs = to_dataset(cube.assign_attrs(odd))["rain_rate"].attrs
+    assert "nothing" not in attrs
+    assert attrs["truth"] == 1
+    assert attrs["table"] == '{"a": [1, 2]}'
+    assert attrs["mixed"] == '[1, "a"]'
+    assert list(attrs["numbers"]) == [1, 2]
+    assert attrs["words"] == ["a", "b"]
+    assert attrs["none"] == "[]"
+    assert attrs["time"] == "2026-01-01"
+    assert attrs["huge"] == str(2**70)
+    assert attrs["a_b"] == "slash"
+
+
+def test_forecast_coordinates(forecast_maker: Callable[..., xr.DataArray], projected: xr.DataArray) -> None:
+    dataset = to_dataset(forecast_maker(projected, references=2), now=NOW)
+    assert dataset["precipitation"].dims == ("forecast_reference_time", "lead_time", "y", "x")
+    assert dataset["precipitation"].attrs["coordinates"] == "valid_time"
+    assert dataset["precipitation"].attrs["nowcast_inputs"] == "a.nc"
+    assert dataset["forecast_reference_time"].attrs == {
+        "standard_name": "forecast_reference_time",
+        "units": "seconds since 1970-01-01 00:00:00",
+        "calendar": "standard",
+    }
+    lead = dataset["lead_time"]
+    assert list(lead.values) == [5, 10, 15]
+    assert (lead.attrs["units"], lead.attrs["standard_name"]) == ("minutes", "forecast_period")
+    assert dataset["valid_time"].attrs["standard_name"] == "time"
+    assert dataset["valid_time"].dtype == np.int64
+    assert dataset.attrs["history"].endswith(": forecast of precipitation by convlstm")
+
+
+def test_a_forecast_takes_no_packing_and_no_range_of_codes(
+    forecast_maker: Callable[..., xr.DataArray], projected: xr.DataArray
+) -> None:
+    cube = forecast_maker(projected.assign_attrs(valid_min=np.int16(0), actual_range=[0.0, 1.0]))
+    cube.encoding = dict(PACKING)
+    field = to_dataset(cube)["precipitation"]
+    assert field.dtype == np.float32
+    assert np.isnan(field.attrs["_FillValue"])
+    assert not {"scale_factor", "valid_min", "actual_range"} & set(field.attrs)
+
+
+@pytest.mark.parametrize("change", ["dims", "no lead", "numbers", "empty"])
+def test_what_is_no_forecast_cube(
+    change: str, forecast_maker: Callable[..., xr.DataArray], projected: xr.DataArray
+) -> None:
+    cube = forecast_maker(projected)
+    wrong = {
+        "dims": lambda: cube.transpose("lead_time", ...),
+        "no lead": lambda: cube.drop_vars("lead_time"),
+        "numbers": lambda: cube.assign_coords(lead_time=[5, 10, 15]),
+        "empty": lambda: cube.isel(lead_time=slice(0)),
+    }
+    with pytest.raises(InputError):
+        to_dataset(wrong[change]())
+
+
+@given(
+    st.lists(st.integers(-(2**31), 2**33), min_size=1, max_size=5),
+    st.sampled_from(["s", "ms", "us", "ns"]),
+    st.sampled_from(["s", "ms", "us", "ns"]),
+    st.sampled_from(["datetime64", "timedelta64"]),
+)
+def test_times_survive_as_integers(numbers: list[int], grain: str, held: str, kind: str) -> None:
+    values = np.array([1_000_000 + n % 10**9 for n in numbers], dtype=f"{kind}[{grain}]").astype(f"{kind}[{held}]")
+    encoded = encode_dataset(xr.Dataset({"t": ("i", values)}))
+    assert encoded["t"].dtype == np.int64
+    np.testing.assert_array_equal(xr.decode_cf(encoded)["t"].values, values)
+
+
+def test_a_missing_time_stays_missing() -> None:
+    values = np.array(["2026-01-01", "NaT"], dtype="datetime64[ns]")
+    decoded = xr.decode_cf(encode_dataset(xr.Dataset({"t": ("i", values)})))
+    np.testing.assert_array_equal(decoded["t"].values, values)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_packing_is_kept_where_values_fit(lazy: bool, cube: xr.DataArray) -> None:
+    codes = np.arange(cube.size, dtype="int16").reshape(cube.shape) * 3
+    values = codes * 0.05
+    values[0, 0, 0, 0] = np.nan
+    field = to_dataset(_packed(cube, da.from_array(values, chunks=(5, 1, 8, 10)) if lazy else values))["rain_rate"]
+    assert field.dtype == np.int16
+    codes[0, 0, 0, 0] = -32768
+    np.testing.assert_array_equal(field.values, codes[:, 0])
+    assert {name: field.attrs[name] for name in ("scale_factor", "add_offset", "_FillValue")} == {
+        name: PACKING[name] for name in ("scale_factor", "add_offset", "_FillValue")
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "encoding"),
+    [
+        (4000.0, {}),
+        (-32768 * 0.05, {}),
+        (np.inf, {}),
+        (np.nan, {"_FillValue": None}),
+        (0.4, {"scale_factor": None, "add_offset": None}),
+    ],
+    ids=["too large", "the fill code", "infinite", "missing without a code", "a fraction"],
+)
+def test_what_packing_would_corrupt_does_not_fit(value: float, encoding: dict[str, object], cube: xr.DataArray) -> None:
+    values = np.zeros(cube.shape, dtype="float32")
+    values[-1, 0, 3, 4] = value
+    lazy = to_dataset(_packed(cube, da.from_array(values, chunks=(1, 1, 8, 10)), **encoding))
+    with pytest.raises(DoesNotFitError):
+        lazy.load()
+    field = to_dataset(_packed(cube, values, **encoding), packed=False)["rain_rate"]
+    np.testing.assert_array_equal(field.values, values[:, 0])
+
+
+def test_codes_stored_as_signed_for_unsigned() -> None:
+    packing = packing_of({"dtype": "int8", "_Unsigned": "true", "_FillValue": np.int8(-1), "scale_factor": 0.5})
+    assert packing is not None
+    assert packing.dtype == np.uint8
+    np.testing.assert_array_equal(packing.pack(np.array([0.0, 100.0, np.nan])), [0, 200, 255])
+
+
+def test_ranges_of_codes_become_ranges_of_values_when_unpacked(cube: xr.DataArray) -> None:
+    cube = _packed(cube.assign_attrs(valid_range=np.array([0, 20], dtype="int16")), cube.values % 2)
+    field = to_dataset(cube, packed=False)["rain_rate"]
+    np.testing.assert_allclose(field.attrs["valid_range"], [0.0, 1.0])
+
+
+def test_integers_stay_as_they_are(cube: xr.DataArray) -> None:
+    field = to_dataset(cube.astype("uint8"))["rain_rate"]
+    assert field.dtype == np.uint8
+    assert "_FillValue" not in field.attrs
+
+
+def test_values_beyond_float32_are_refused(cube: xr.DataArray) -> None:
+    with pytest.raises(InputError, match="float32"):
+        to_dataset(cube.astype("float64") + 1e39)
+
+
+def test_bounds_that_the_cube_cannot_carry_are_not_named(geographic: xr.DataArray) -> None:
+    cube = geographic.assign_coords(y=geographic["y"].assign_attrs(bounds="lat_bnds"))
+    assert "bounds" not in to_dataset(cube)["lat"].attrs
+    assert cube["y"].attrs["bounds"] == "lat_bnds"
+
+
+def test_the_cube_is_not_changed(projected: xr.DataArray, forecast_maker: Callable[..., xr.DataArray]) -> None:
+    for cube in (projected, forecast_maker(projected)):
+        before = cube.copy(deep=True)
+        to_dataset(cube)
+        xr.testing.assert_identical(cube, before)
