@@ -55,7 +55,7 @@ class Bar:
     @property
     def live(self) -> bool:
         """Whether somebody sees the line move."""
-        return self._progress is None or self._progress.console.is_terminal
+        return self._progress is not None
 
     def to(self, done: float, total: float | None = None, note: str | None = None) -> None:
         """Set how much is done, of how much, and the text beside it."""
@@ -68,8 +68,8 @@ class Bar:
 
 @contextlib.contextmanager
 def bar(title: str, total: float | None = None) -> Iterator[Bar]:
-    """A progress bar on standard error while the block runs; silent within `quiet()`."""
-    if _silent.get():
+    """A progress bar on standard error while the block runs; none within `quiet()` or where none could move."""
+    if _silent.get() or not console().is_terminal:
         yield Bar(None, 0)
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn

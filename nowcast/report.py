@@ -40,9 +40,9 @@ def score_table(scores: xr.Dataset) -> Table:
     columns = [(name.upper(), scores[name], name not in {"mse", "mae"}) for name in ("mse", "mae", "psnr", "ssim")]
     units = scores.attrs.get("units", "")
     if "threshold" in scores.dims:
-        levels = scores["threshold"].values[:2]
+        levels = scores["threshold"].values[1:3] if scores.sizes["threshold"] > 2 else scores["threshold"].values
         columns += [(f"CSI ≥ {value:g}", scores["csi"].sel(threshold=value), True) for value in levels]
-        middle = scores["threshold"].values[0]
+        middle = levels[0]
         scale = scores["scale"].values[min(2, scores.sizes["scale"] - 1)]
         columns.append((f"FSS ≥ {middle:g}, {scale} px", scores["fss"].sel(threshold=middle, scale=scale), True))
     cases = int(scores["cases"].max()) if "cases" in scores else 0
@@ -179,15 +179,15 @@ def picture(
     axes = figure.subplots(3, len(leads), squeeze=False)
     image: Any = None
     with mpl.rc_context({"font.size": 9}):
-        for line, (name, frames) in zip(axes, rows, strict=True):
-            for place, frame, lead in zip(line, frames, leads, strict=True):
+        for row, (name, frames) in enumerate(rows):
+            for place, frame, lead in zip(axes[row], frames, leads, strict=True):
                 image = place.imshow(frame, cmap=colours, norm=norm, extent=extent, origin=origin, interpolation="none")
                 place.set_facecolor("#f4f1ec")
                 place.set_xticks([])
                 place.set_yticks([])
-                if line is axes[0]:
+                if row == 0:
                     place.set_title(f"+{texts[lead]}")
-            line[0].set_ylabel(name)
+            axes[row, 0].set_ylabel(name)
         units = observed.attrs.get("units", "")
         figure.colorbar(image, ax=axes, shrink=0.8, label=f"{observed.name} ({units})", ticks=levels, extend="max")
         figure.suptitle(f"{observed.attrs.get('long_name', observed.name)} from {iso(start)} UTC{axis_label}")

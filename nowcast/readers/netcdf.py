@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import xarray as xr
@@ -40,7 +39,6 @@ class NetCDFReader:
 
     def open(self, path: Path) -> xr.Dataset:
         _check_length(path)
-        _import_quietly()
         with reading(str(path)):
             dataset = xr.open_dataset(
                 path,
@@ -62,13 +60,6 @@ class NetCDFReader:
                     next_step=f"take one out: ncks -G : -g {groups[0]} {path.name} {path.stem}_{groups[0]}.nc",
                 )
         return dataset
-
-
-def _import_quietly() -> None:
-    """Its wheels, built for another numpy, warn at import of a size that numpy itself declares harmless."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="numpy.ndarray size changed")
-        import netCDF4  # noqa: F401
 
 
 def _check_length(path: Path) -> None:

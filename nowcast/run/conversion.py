@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from nowcast.cube import label
 from nowcast.progress import bar, quiet
+from nowcast.readers import reading
 from nowcast.run.source import Source, cube_from
 from nowcast.writers import write_cube
 
@@ -31,5 +33,5 @@ def convert(
     """
     with quiet(not progress):
         cube = cube_from(source, variable=variable, channel=channel)
-        with bar("convert") as line:
+        with bar("convert") as line, reading(label(cube)):
             return write_cube(cube, out, progress=line.to)

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import xarray as xr
 
+from nowcast.cube import label
 from nowcast.progress import bar, quiet
+from nowcast.readers import reading
 from nowcast.run.source import Source, cube_from, forecast_from
 from nowcast.verification import persistence, score
 
@@ -67,5 +69,5 @@ def score_beside_persistence(
         str(predicted.attrs.get("nowcast_model", "forecast")): predicted,
         "persistence": persistence(observed, predicted, context=context),
     }
-    with bar("score") as line:
+    with bar("score") as line, reading(label(observed)):
         return score(forecasts, observed, thresholds=thresholds, scales=scales, progress=line.to)

@@ -14,10 +14,11 @@ import xarray as xr
 from nowcast import config, model_file, report, rollout
 from nowcast.atomic import replacing
 from nowcast.config import Settings
-from nowcast.cube import grid_step, iso, runs, time_step
+from nowcast.cube import grid_step, iso, label, runs, time_step
 from nowcast.losses import mixture
 from nowcast.models import Forecaster, build
 from nowcast.progress import bar, quiet, tell
+from nowcast.readers import reading
 from nowcast.run import folder
 from nowcast.run.evaluation import score_beside_persistence
 from nowcast.run.source import Source, cube_from, minutes, stem
@@ -91,7 +92,8 @@ def fit(
             config_file = Path(run) / folder.CONFIG
         settings = config.resolve(config_file, flags)
         cube = cube_from(source, variable=settings.data.variable, channel=settings.data.channel)
-        prepared = _Prepared(cube, settings)
+        with reading(label(cube)):
+            prepared = _Prepared(cube, settings)
         place = folder.new(run, stem(source), resume=resume)
         return _train(prepared, place, resume=resume)
 

@@ -84,9 +84,18 @@ def forecast(
             )
             if result.nbytes <= MOST_IN_MEMORY:
                 result = result.compute()
-        time = result["forecast_reference_time"].values
-        tell(
-            f"forecast {len(time)} reference time(s), {iso(time[0])} to {iso(time[-1])}; "
-            f"leads up to {minutes(float(result['lead_time'].values[-1] / np.timedelta64(1, 's')))}"
-        )
+        tell(f"forecast {_told(result)}")
+        if result["valid_time"].values.max() > cube["time"].values[-1]:
+            known = [
+                i for i in rollout.usable_references(cube, card.context) if i + result.sizes["lead_time"] < len(cube)
+            ]
+            when = f"; one that can be scored now: --at {iso(cube['time'].values[known[-1]])}" if known else ""
+            tell(f"truth    not known yet for every lead time{when}")
         return result
+
+
+def _told(result: xr.DataArray) -> str:
+    time = result["forecast_reference_time"].values
+    ahead = minutes(float(result["lead_time"].values[-1] / np.timedelta64(1, "s")))
+    when = iso(time[0]) if len(time) == 1 else f"{len(time)} reference times, {iso(time[0])} to {iso(time[-1])}"
+    return f"from {when}, up to {ahead} ahead"

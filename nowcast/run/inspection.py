@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from nowcast.cube import Description, describe, runs
+from nowcast.cube import Description, describe, label, runs
 from nowcast.errors import InputError
 from nowcast.progress import quiet
+from nowcast.readers import reading
 from nowcast.run.source import Source, cube_from
 from nowcast.scaling import Scaler
 from nowcast.windows import PARTS, split, suggest
@@ -30,7 +31,8 @@ def inspect(
     """
     with quiet(not progress):
         cube = cube_from(source, variable=variable, channel=channel)
-        description = describe(cube)
+        with reading(label(cube)):
+            description = describe(cube)
         try:
             pieces = runs(cube)
             context, horizon = suggest(pieces)

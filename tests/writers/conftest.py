@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
-
-with warnings.catch_warnings():
-    # numpy silences this warning of compiled modules; pytest, making all warnings errors, unsilences it
-    warnings.filterwarnings("ignore", message="numpy.ndarray size changed")
-    import netCDF4  # noqa: F401
 
 REOPEN = {".nc": {}, ".zarr": {"engine": "zarr", "consolidated": False}}
 
