@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import traceback
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nowcast.errors import NowcastError
+from nowcast.errors import NowcastError, NowcastWarning
 
 app = typer.Typer(
     help="Forecast the next frames of image sequences with a physical meaning. Start with: nowcast demo",
@@ -36,15 +38,21 @@ def _set_debug(value: bool) -> None:
     _debug = _debug or value
 
 
-@app.callback()
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="print the version and end", is_eager=True)] = False,
-) -> None:
-    if version:
+def _show_version(asked: bool) -> None:
+    if asked:
         import nowcast
 
-        print(nowcast.__version__)  # noqa: T201
+        typer.echo(nowcast.__version__)
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version and end", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -98,9 +106,11 @@ def convert(
     _set_debug(debug)
     from nowcast import run
     from nowcast.errors import InputError
+    from nowcast.writers import require_writable
 
     if len(paths) < 2:
         raise InputError("convert needs what to read and what to write", next_step="nowcast convert PATH… cube.zarr")
+    require_writable(paths[-1])
     out = run.convert(paths[:-1], paths[-1], variable=variable, channel=channel, progress=not quiet)
     _next(f"wrote {out}; next: nowcast inspect {out}, or nowcast fit {out}")
 
@@ -181,8 +191,10 @@ def forecast(
 ) -> None:
     """Forecast from the newest frames and write CF-NetCDF or zarr."""
     _set_debug(debug)
-    from nowcast import run, write_cube
+    from nowcast import run
+    from nowcast.writers import require_writable, write_cube
 
+    require_writable(out)
     result = run.forecast(
         paths,
         run=run_path,
@@ -214,7 +226,10 @@ def evaluate(
     from nowcast import run
     from nowcast.atomic import replacing
     from nowcast.progress import quiet as silently
+    from nowcast.writers import require_writable, write_dataset
 
+    if out is not None:
+        require_writable(out)
     with silently(quiet):
         predicted = run.source.forecast_from(forecast_path)
         observed = run.source.cube_from(paths, variable=variable or str(predicted.name), channel=channel)
@@ -224,8 +239,6 @@ def evaluate(
     _print_scores(scores)
     wrote = []
     if out is not None:
-        from nowcast.writers import write_dataset
-
         write_dataset(scores, out)
         wrote.append(out)
     if picture is not None:
@@ -276,23 +289,23 @@ def _shares(text: str | None) -> dict[str, float] | None:
 
 def main() -> None:
     """Run a verb; errors that a user can cause end with one message and their exit code, without a traceback."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was begun beside an output is removed
     if "--debug" not in sys.argv:
         # Libraries talk to their own developers; what a user should know is told by nowcast itself.
         warnings.simplefilter("ignore")
+        warnings.simplefilter("always", NowcastWarning)
+        warnings.showwarning = lambda message, *_, **__: typer.echo(f"beware   {message}", err=True)
     try:
         app()
-    except NowcastError as error:
-        if _debug:
-            raise
-        typer.secho("error: ", fg=typer.colors.RED, nl=False, err=True)
-        typer.echo(str(error), err=True)
-        raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        raise SystemExit(130) from None
     except Exception as error:
-        if _debug:
-            raise
         typer.secho("error: ", fg=typer.colors.RED, nl=False, err=True)
-        typer.echo(f"{type(error).__name__}: {error}\n  next:   the same command with --debug shows where", err=True)
-        raise SystemExit(3 if isinstance(error, (OSError, MemoryError)) else 1) from None
+        if isinstance(error, NowcastError):
+            code = error.exit_code
+            typer.echo(str(error), err=True)
+        else:
+            code = 3 if isinstance(error, (OSError, MemoryError)) else 1
+            hint = "" if _debug else "\n  next:   the same command with --debug shows where"
+            typer.echo(f"{type(error).__name__}: {error}{hint}", err=True)
+        if _debug:
+            traceback.print_exception(error)
+        raise SystemExit(code) from None

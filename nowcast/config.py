@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from nowcast.errors import InputError, UnsafeError
 
@@ -21,7 +21,7 @@ __all__ = ["FLAGS", "Data", "Model", "Scaling", "Scores", "Settings", "Training"
 LARGEST_FILE = 1_000_000
 
 Positive = Annotated[int, Field(ge=1)]
-PositiveFloat = Annotated[float, Field(gt=0)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Room(BaseModel):
@@ -58,11 +58,19 @@ class Model(_Room):
     name: Literal["convlstm"] = "convlstm"
     hidden: tuple[Positive, ...] = Field((48, 48), min_length=1, description="channels of each layer")
     kernel: Positive = Field(3, description="odd side of the convolutions")
-    patch: Positive = Field(4, description="pixels folded into channels, along each side")
-    residual: bool = Field(True, description="learn the change from the newest frame")
+    patch: Positive | None = Field(None, description="pixels folded, along each side; by the field's size if not set")
+    blend: bool = Field(True, description="mix the newest frame in, pixel by pixel")
+
+    @field_validator("kernel")
+    @classmethod
+    def _odd(cls, kernel: int) -> int:
+        if kernel % 2 == 0:
+            raise ValueError("the side of a convolution must be odd")
+        return kernel
 
     def keywords(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"name"}, mode="json")
+        """For `nowcast.models.build`; a patch that is not set is left to the model."""
+        return self.model_dump(exclude={"name"}, exclude_none=True, mode="json")
 
 
 class Training(_Room):
@@ -76,6 +84,14 @@ class Training(_Room):
     learning_rate: PositiveFloat = 2e-3
     patience: Positive = Field(20, description="epochs without a better validation loss before it ends")
     seed: int = Field(0, ge=0)
+
+    @field_validator("loss")
+    @classmethod
+    def _known(cls, loss: dict[str, float]) -> dict[str, float]:
+        unknown = sorted(set(loss) - {"mse", "mae", "ssim"})
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is not one of mse, mae, ssim")
+        return loss
 
 
 class Scores(_Room):
@@ -163,13 +179,13 @@ def _read(path: Path) -> dict[str, Any]:
         if any(isinstance(token, (yaml.AliasToken, yaml.TagToken)) for token in yaml.scan(text)):
             raise UnsafeError(f"{path}: YAML tags and aliases are not read", needed="plain keys and values")
         plain = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: this is not YAML", found=" ".join(str(error).split())) from error
     if plain is None:
         return {}
     if not isinstance(plain, dict):
         raise InputError(f"{path}: a configuration is a mapping of rooms", found=type(plain).__name__)
-    return plain
+    return {room: {} if keys is None else keys for room, keys in plain.items()}
 
 
 def _explain(error: ValidationError, given: set[str]) -> Iterator[str]:

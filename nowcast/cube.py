@@ -1,4 +1,4 @@
-"""What a cube is: a plain `xarray.DataArray` with dims `(time, channel, y, x)`, checked here and described here.
+"""What a cube is: a plain `xarray.DataArray` with dims `(time, channel, y, x)`, checked here.
 
 Missing pixels are NaN. A `sequence` coordinate along time, where there is one, tells clips, events or positions apart.
 The names that the dims bore in the source are kept in the attribute `source_dims` and given back by the writers.
@@ -6,11 +6,11 @@ The names that the dims bore in the source are kept in the attribute `source_dim
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import math
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-import dask
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -21,11 +21,9 @@ __all__ = [
     "DATASET_PREFIX",
     "DIMS",
     "STEP_TOLERANCE",
-    "Description",
     "Gap",
     "Run",
     "check",
-    "describe",
     "gaps",
     "grid_mapping",
     "grid_step",
@@ -34,6 +32,7 @@ __all__ = [
     "runs",
     "sequence_of",
     "source_dims",
+    "thinned",
     "time_step",
     "with_source_dims",
 ]
@@ -43,13 +42,11 @@ DIMS = ("time", "channel", "y", "x")
 DATASET_PREFIX = "dataset:"
 """Attributes of the source's whole dataset (institution, licence, ...) ride on the cube under this prefix."""
 
+SAMPLED_FRAMES = 64
+SAMPLED_PIXELS = 8_000_000
+
 STEP_TOLERANCE = 0.1
 """Frames follow each other when their distance is the time step to within this share of it: clocks of radars jitter."""
-
-SAMPLED_FRAMES = 64
-"""Quantiles come from this many frames at most, evenly spread; extremes and the missing share from all."""
-
-QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 
 
 @dataclass(frozen=True)
@@ -69,36 +66,6 @@ class Gap:
 
     after: str
     seconds: float
-
-
-@dataclass(frozen=True)
-class Description:
-    """What `nowcast inspect` tells of a cube; plain data, one JSON object by `asdict`."""
-
-    variable: str
-    units: str | None
-    long_name: str | None
-    dims: list[str]
-    shape: list[int]
-    dtype: str
-    time_start: str
-    time_end: str
-    time_step_seconds: float | None
-    gaps: list[dict[str, Any]]
-    sequences: int
-    missing_fraction: float
-    min: float | None
-    max: float | None
-    zero_fraction: float
-    quantiles: dict[str, float]
-    crs: str | None
-    pixel_size: dict[str, Any] | None
-    chunks: dict[str, int] | None
-    bytes: int
-    warnings: list[str] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def iso(time: Any) -> str:
@@ -240,6 +207,15 @@ def with_source_dims(cube: xr.DataArray, names: dict[str, str]) -> xr.DataArray:
     return cube.assign_attrs(source_dims=" ".join(f"{ours}={theirs}" for ours, theirs in names.items()))
 
 
+def thinned(cube: xr.DataArray) -> xr.DataArray:
+    """A part that stands for the cube's distribution: at most `SAMPLED_FRAMES` evenly spread frames, and of these so
+    many evenly spread pixels that `SAMPLED_PIXELS` are not exceeded by much.
+    """
+    picks = np.unique(np.linspace(0, cube.sizes["time"] - 1, SAMPLED_FRAMES).round().astype(int))
+    every = math.ceil(math.sqrt(len(picks) * cube[0].size / SAMPLED_PIXELS))
+    return cube.isel(time=picks, y=slice(None, None, every), x=slice(None, None, every))
+
+
 def grid_mapping(cube: xr.DataArray) -> xr.DataArray | None:
     """The CF grid mapping variable that the cube refers to and carries, if any."""
     name = cube.attrs.get("grid_mapping") or cube.encoding.get("grid_mapping")
@@ -247,7 +223,10 @@ def grid_mapping(cube: xr.DataArray) -> xr.DataArray | None:
 
 
 def grid_step(cube: xr.DataArray) -> dict[str, Any] | None:
-    """Distance of neighbouring rows and columns, `{"y", "x", "units"}`, positive; None without regular coordinates."""
+    """Distance of neighbouring rows and columns, positive, and which way they run; None without regular coordinates.
+
+    `{"y", "x", "units", "y_rises", "x_rises"}`.
+    """
     size: dict[str, Any] = {}
     for axis in ("y", "x"):
         if axis not in cube.coords or cube.sizes[axis] < 2 or cube[axis].dtype.kind not in "iuf":
@@ -257,75 +236,6 @@ def grid_step(cube: xr.DataArray) -> dict[str, Any] | None:
         if mean == 0 or np.abs(np.diff(values) - mean).max() > 0.01 * abs(mean):
             return None
         size[axis] = float(np.float32(abs(mean)))
+        size[f"{axis}_rises"] = bool(mean > 0)
     size["units"] = str(cube["x"].attrs.get("units", "")) or None
     return size
-
-
-def describe(cube: xr.DataArray) -> Description:
-    """Read the whole cube once and tell what it is.
-
-    Raises
-    ------
-    InputError
-        What `check` refuses.
-    """
-    check(cube)
-    floating = cube.dtype.kind == "f"
-    picks = np.unique(np.linspace(0, cube.sizes["time"] - 1, SAMPLED_FRAMES).round().astype(int))
-    frame_valid, lowest, highest, zeros, sample = dask.compute(
-        cube.notnull().sum(("channel", "y", "x")).data,
-        (cube.fillna(np.inf) if floating else cube).min().data,
-        (cube.fillna(-np.inf) if floating else cube).max().data,
-        (cube == 0).sum().data,
-        cube.isel(time=picks).data,
-    )
-    count = int(np.sum(frame_valid))
-    sample = np.asarray(sample).ravel()
-    sample = sample[np.isfinite(sample)]
-    quantiles = (
-        dict(zip(map(str, QUANTILES), np.quantile(sample, QUANTILES).tolist(), strict=True)) if len(sample) else {}
-    )
-    mapping = grid_mapping(cube)
-    chunks = {name: int(sizes[0]) for name, sizes in zip(cube.dims, cube.chunks, strict=True)} if cube.chunks else None
-    names = source_dims(cube)
-    time = cube["time"].values
-    return Description(
-        variable=str(cube.name),
-        units=cube.attrs.get("units"),
-        long_name=cube.attrs.get("long_name") or cube.attrs.get("standard_name"),
-        dims=[names.get(str(name), str(name)) for name in cube.dims],
-        shape=list(cube.shape),
-        dtype=str(cube.dtype),
-        time_start=iso(time[0]),
-        time_end=iso(time[-1]),
-        time_step_seconds=time_step(cube),
-        gaps=[asdict(gap) for gap in gaps(cube)],
-        sequences=len(np.unique(sequence_of(cube))),
-        missing_fraction=1 - count / cube.size,
-        min=float(lowest) if count else None,
-        max=float(highest) if count else None,
-        zero_fraction=float(zeros) / max(count, 1),
-        quantiles=quantiles,
-        crs=str(mapping.attrs.get("grid_mapping_name", mapping.name)) if mapping is not None else None,
-        pixel_size=grid_step(cube),
-        chunks={str(name): size for name, size in chunks.items()} if chunks else None,
-        bytes=int(cube.nbytes),
-        warnings=_warnings(cube, np.asarray(frame_valid), float(lowest), float(highest)),
-    )
-
-
-def _warnings(cube: xr.DataArray, frame_valid: np.ndarray, lowest: float, highest: float) -> list[str]:
-    found = []
-    time = cube["time"].values
-    empty = np.flatnonzero(frame_valid == 0)
-    if len(empty):
-        found.append(f"{len(empty)} frame(s) hold no value at all, the first {iso(time[empty[0]])}")
-    if len(empty) < len(frame_valid) and lowest == highest:
-        found.append(f"every value is {lowest:g}: nothing moves, nothing can be learnt")
-    if not cube.attrs.get("units"):
-        found.append("no units are stated: scores and thresholds will be in unnamed units")
-    if cube.sizes["time"] == 1:
-        found.append("one frame only: nothing to learn from and no motion to follow")
-    if grid_step(cube) is None:
-        found.append("y and x have no regular coordinates: the grid step is unknown")
-    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError", "MachineError", "NowcastError", "UnsafeError"]
+__all__ = ["InputError", "MachineError", "NowcastError", "NowcastWarning", "UnsafeError"]
 
 
 class NowcastError(Exception):
@@ -58,3 +58,7 @@ class UnsafeError(NowcastError):
     """Refused because a file asks for something that could do harm (exit code 4)."""
 
     exit_code = 4
+
+
+class NowcastWarning(UserWarning):
+    """Something that was done without being asked for, or left out, and that the user should know."""

@@ -5,6 +5,7 @@ All take `(b t c h w)` tensors of scaled values; `weight` is 1 where the target 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 import torch
@@ -23,11 +24,13 @@ WINDOW = 11
 
 def mse(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Mean squared error over the observed pixels; a scalar, 0 if there are none."""
+    prediction, target = _seen(prediction, target, weight)
     return _mean((prediction - target) ** 2, weight)
 
 
 def mae(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Mean absolute error over the observed pixels; a scalar, 0 if there are none."""
+    prediction, target = _seen(prediction, target, weight)
     return _mean((prediction - target).abs(), weight)
 
 
@@ -47,9 +50,10 @@ def ssim(prediction: Tensor, target: Tensor, weight: Tensor, *, data_range: floa
     if min(height, width) < WINDOW:
         raise InputError(f"the SSIM loss needs frames of {WINDOW} x {WINDOW} pixels", found=f"{height} x {width}")
     observed = weight.expand_as(target).flatten(0, 1)
+    prediction, target = _seen(prediction, target, weight)
     _, similarity = structural_similarity_index_measure(
-        prediction.flatten(0, 1) * observed,
-        target.flatten(0, 1) * observed,
+        prediction.flatten(0, 1),
+        target.flatten(0, 1),
         sigma=1.5,
         kernel_size=WINDOW,
         data_range=data_range,
@@ -78,8 +82,8 @@ def mixture(shares: Mapping[str, float]) -> Loss:
         raise InputError(
             f"loss {unknown[0]!r} is not known" if unknown else "no loss is named", needed="one of " + ", ".join(LOSSES)
         )
-    if min(shares.values()) <= 0:
-        raise InputError("each share of a loss must be above 0", found=str(dict(shares)))
+    if not all(0 < share < math.inf for share in shares.values()):
+        raise InputError("each share of a loss must be a number above 0", found=str(dict(shares)))
 
     def mixed(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         parts = [share * LOSSES[name](prediction, target, weight) for name, share in shares.items()]
@@ -92,3 +96,9 @@ def _mean(values: Tensor, weight: Tensor) -> Tensor:
     weight = weight.expand_as(values)
     # Selected, not multiplied: an infinite or NaN value under weight 0 would spoil the sum and its gradient.
     return torch.where(weight > 0, values * weight, 0).sum() / weight.sum().clamp(min=1)
+
+
+def _seen(prediction: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Both with 0 where the weight is 0: selected before any arithmetic, whose gradient would be 0 times infinity."""
+    seen = weight.expand_as(target) > 0
+    return torch.where(seen, prediction, 0), torch.where(seen, target, 0)

@@ -100,8 +100,9 @@ def load(path: str | os.PathLike[str]) -> tuple[Forecaster, Card]:
         ) from error
     card = _card(path, text)
     try:
-        forecaster = build(card.model, card.keywords)
-        forecaster.load_state_dict(weights)
+        with torch.device("meta"):  # no memory is taken for sizes that the weights do not have
+            forecaster = build(card.model, card.keywords)
+        forecaster.load_state_dict(weights, assign=True)
     except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: its weights do not fit the model {card.model!r} that it names",
@@ -118,7 +119,9 @@ def _card(path: Path, text: str | None) -> Card:
     try:
         plain = json.loads(text)
         written = plain.get("format")
-        if isinstance(written, int) and written > FORMAT:
+        if not isinstance(written, int):
+            raise ValueError(f"format {written!r} is not a number")
+        if written > FORMAT:
             raise InputError(
                 f"{path}: written by a newer nowcast ({plain.get('versions', {}).get('nowcast')})",
                 found=f"format {written}",
@@ -127,10 +130,17 @@ def _card(path: Path, text: str | None) -> Card:
             )
         card = Card(**plain)
         sizes_good = all(isinstance(value, int) and value > 0 for value in (card.channels, card.context, card.horizon))
-        if set(plain) != {field.name for field in fields(Card)} or not sizes_good or card.time_step_seconds <= 0:
+        step_good = 0 < float(card.time_step_seconds) < float("inf")
+        grid_good = card.grid_step is None or (
+            set(card.grid_step) == {"y", "x", "units", "y_rises", "x_rises"}
+            and card.grid_step["y"] > 0
+            and card.grid_step["x"] > 0
+        )
+        whole = set(plain) == {field.name for field in fields(Card)}
+        if not (whole and sizes_good and step_good and grid_good):
             raise ValueError("fields are missing or of the wrong kind")
         Scaler.from_dict(card.scaler)
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
+    except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
         raise InputError(f"{path}: what the file says of its model cannot be read", found=str(error)) from error
     return card
 
@@ -168,7 +178,7 @@ def mismatches(card: Card, cube: xr.DataArray) -> list[tuple[str, str, str]]:
             # One frame has no step: a model with a context of one can still forecast from it.
             step is None or abs(step - card.time_step_seconds) <= 0.01 * card.time_step_seconds,
         ),
-        ("grid step", _grid_text(card.grid_step), _grid_text(grid), _same_grid(card.grid_step, grid)),
+        ("grid step", *_grid_texts(card.grid_step, grid), _same_grid(card.grid_step, grid)),
     ]
     return [(name, want, has) for name, want, has, good in rows if not good]
 
@@ -176,6 +186,8 @@ def mismatches(card: Card, cube: xr.DataArray) -> list[tuple[str, str, str]]:
 def _same_grid(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
     if one is None or other is None:
         return one is other
+    if any(one[way] != other[way] for way in ("y_rises", "x_rises")):
+        return False
     lengths = [METRES.get(str(grid["units"])) for grid in (one, other)]
     if lengths[0] is None or lengths[1] is None:
         if one["units"] != other["units"]:
@@ -185,8 +197,16 @@ def _same_grid(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool
     return all(abs(other[axis] * scale - one[axis]) <= GRID_TOLERANCE * one[axis] for axis in ("y", "x"))
 
 
-def _grid_text(grid: dict[str, Any] | None) -> str:
-    return "none" if grid is None else f"{grid['y']:g} x {grid['x']:g} {grid['units'] or '(no units)'}"
+def _grid_texts(one: dict[str, Any] | None, other: dict[str, Any] | None) -> tuple[str, str]:
+    return _grid_text(one, other), _grid_text(other, one)
+
+
+def _grid_text(grid: dict[str, Any] | None, other: dict[str, Any] | None) -> str:
+    if grid is None:
+        return "none"
+    text = f"{grid['y']:g} x {grid['x']:g} {grid['units'] or '(no units)'}"
+    turned = [axis for axis in ("y", "x") if other is not None and grid[f"{axis}_rises"] != other[f"{axis}_rises"]]
+    return ", ".join([text, *(f"{axis} {'rising' if grid[f'{axis}_rises'] else 'falling'}" for axis in turned)])
 
 
 def versions() -> dict[str, str]:

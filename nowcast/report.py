@@ -11,7 +11,9 @@ import xarray as xr
 from rich.markup import escape
 from rich.table import Table
 
-from nowcast.cube import Description, iso
+from nowcast.cube import grid_step, iso
+from nowcast.description import Description
+from nowcast.units import is_rain, rain_rate_of_one
 
 __all__ = ["description_table", "picture", "score_table"]
 
@@ -151,7 +153,7 @@ def picture(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    chosen = _liveliest(forecast) if reference is None else reference
+    chosen = _liveliest(forecast, observed) if reference is None else reference
     one = forecast.isel(forecast_reference_time=chosen, channel=0).load()
     start = one["forecast_reference_time"].values
     times = observed["time"].values
@@ -172,7 +174,7 @@ def picture(
         ("persistence", [newest for _ in leads]),
     ]
     colours, norm, levels = _colours(observed, [frame for _, frames in rows for frame in frames])
-    extent, origin, axis_label = _extent(one)
+    rows_up, columns_right, size = _upright(one)
     texts = lead_texts(one["lead_time"])
     height = one.shape[1] / one.shape[2]
     figure = Figure(figsize=(2.1 * len(leads) + 1.2, 2.1 * height * 3 + 1.1), layout="constrained")
@@ -181,7 +183,8 @@ def picture(
     with mpl.rc_context({"font.size": 9}):
         for row, (name, frames) in enumerate(rows):
             for place, frame, lead in zip(axes[row], frames, leads, strict=True):
-                image = place.imshow(frame, cmap=colours, norm=norm, extent=extent, origin=origin, interpolation="none")
+                upright = frame[rows_up, columns_right]
+                image = place.imshow(upright, cmap=colours, norm=norm, interpolation="none")
                 place.set_facecolor("#f4f1ec")
                 place.set_xticks([])
                 place.set_yticks([])
@@ -190,45 +193,53 @@ def picture(
             axes[row, 0].set_ylabel(name)
         units = observed.attrs.get("units", "")
         figure.colorbar(image, ax=axes, shrink=0.8, label=f"{observed.name} ({units})", ticks=levels, extend="max")
-        figure.suptitle(f"{observed.attrs.get('long_name', observed.name)} from {iso(start)} UTC{axis_label}")
+        figure.suptitle(f"{observed.attrs.get('long_name', observed.name)} from {iso(start)} UTC{size}")
         figure.savefig(path, dpi=110, format="png")
 
 
-def _liveliest(forecast: xr.DataArray) -> int:
-    if forecast.sizes["forecast_reference_time"] == 1:
+def _liveliest(forecast: xr.DataArray, observed: xr.DataArray) -> int:
+    """The reference time with the highest mean of what was observed; the forecasts, which may be lazy, are not read."""
+    times = observed["time"].values
+    starts = forecast["forecast_reference_time"].values
+    if len(starts) == 1:
         return 0
-    last = forecast.isel(lead_time=-1).mean(("channel", "y", "x")).values
-    return int(np.nanargmax(np.where(np.isfinite(last), last, -np.inf)))
+    means = observed.isel(time=np.isin(times, starts)).mean(("channel", "y", "x")).values
+    known = dict(zip(times[np.isin(times, starts)], means, strict=True))
+    return int(np.argmax([np.nan_to_num(known.get(start, -np.inf), nan=-np.inf) for start in starts]))
 
 
 def _colours(observed: xr.DataArray, frames: list[np.ndarray]) -> tuple[Any, Any, Any]:
     from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize
 
-    name = f"{observed.name} {observed.attrs.get('standard_name', '')}".lower()
     values = np.concatenate([frame[np.isfinite(frame)].ravel() for frame in frames])
-    if any(word in name for word in ("rain", "precip")) and len(values):
-        top = float(values.max()) or 1.0
-        # Levels of rain rate in mm/h; amounts per step take the same colours at their own size.
-        share = 1.0 if "rate" in name or "h-1" in str(observed.attrs.get("units")) else _share_of_hour(observed)
-        levels = [level * share for level in RAIN_LEVELS]
-        levels = levels[: max(4, int(np.searchsorted(levels, top)) + 1)]
+    if is_rain(observed) and len(values):
+        one = rain_rate_of_one(observed) or 1.0
+        levels = [float(f"{level / one:.2g}") for level in RAIN_LEVELS]
+        levels = levels[: max(4, int(np.searchsorted(levels, float(values.max()))) + 1)]
         colours = ListedColormap(RAIN[1 : len(levels)]).with_extremes(under=RAIN[0], over=RAIN[-1])
-        return colours, BoundaryNorm(levels, len(levels) - 1), [round(level, 4) for level in levels]
+        return colours, BoundaryNorm(levels, len(levels) - 1), levels
     low, high = np.quantile(values, (0.01, 0.995)) if len(values) else (0.0, 1.0)
     return "viridis", Normalize(float(low), float(high)), None
 
 
-def _share_of_hour(observed: xr.DataArray) -> float:
-    time = observed["time"].values
-    return float(np.median(np.diff(time)) / np.timedelta64(1, "h")) if len(time) > 1 else 1.0
-
-
-def _extent(frame: xr.DataArray) -> tuple[tuple[float, float, float, float] | None, Any, str]:
-    """Where pixels lie, so that north is up whichever way y runs."""
-    if "x" not in frame.coords or "y" not in frame.coords or frame["x"].dtype.kind not in "iuf":
-        return None, "upper", ""
-    x, y = frame["x"].values.astype(float), frame["y"].values.astype(float)
-    origin = "upper" if y[0] > y[-1] else "lower"
-    extent = (x[0], x[-1], min(y[0], y[-1]), max(y[0], y[-1]))
-    units = frame["x"].attrs.get("units", "")
-    return extent, origin, f"; {abs(x[-1] - x[0]):g} x {abs(y[-1] - y[0]):g} {units}"
+def _upright(frame: xr.DataArray) -> tuple[slice, slice, str]:
+    """How rows and columns are taken so that north is up and east is right, and the size of the field in words."""
+    rows = columns = slice(None)
+    for axis, names in (("y", ("y", "lat", "latitude")), ("x", ("x", "lon", "longitude"))):
+        values = next((frame.coords[name] for name in names if name in frame.coords), None)
+        if values is None or values.dtype.kind not in "iuf":
+            continue
+        if values.ndim == 2:
+            values = values.mean([dim for dim in values.dims if dim != axis])
+        if values.dims != (axis,) or len(values) < 2:
+            continue
+        rises = float(values[-1]) > float(values[0])
+        if axis == "y" and rises:
+            rows = slice(None, None, -1)
+        if axis == "x" and not rises:
+            columns = slice(None, None, -1)
+    step = grid_step(frame)
+    if step is None:
+        return rows, columns, ""
+    height, width = (step[axis] * frame.sizes[axis] for axis in ("y", "x"))
+    return rows, columns, f"; {width:g} x {height:g} {step['units'] or ''}"

@@ -8,19 +8,20 @@ from collections.abc import Callable, Sequence
 import dask
 import dask.array as da
 import numpy as np
+import pandas as pd
 import torch
 import xarray as xr
 from torch import Tensor
 
 import nowcast
-from nowcast.cube import iso, label, runs, time_step
+from nowcast.cube import iso, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.models import Forecaster
 from nowcast.scaling import Scaler
 from nowcast.tensors import load, to_context
 from nowcast.windows import Tile, tiles
 
-__all__ = ["forecast", "reference_index", "run_tiled", "usable_references"]
+__all__ = ["forecast", "newest_references", "reference_indices", "run_tiled", "usable_references"]
 
 TILE = 1024
 HALO = 64
@@ -48,7 +49,7 @@ def forecast(
     cube
         Dims `(time, channel, y, x)`, physical units, NaN where missing.
     references
-        Indices along time of the newest context frames.
+        Indices along time, from 0, of the newest context frames.
     name
         What made the forecast, for the attribute `nowcast_model`.
     tile, halo
@@ -67,11 +68,16 @@ def forecast(
     InputError
         A reference time without `context` frames in a row before it.
     """
+    if not references:
+        raise InputError(
+            f"{label(cube)}: no time has {context} frames in a row up to it", next_step="nowcast inspect shows the gaps"
+        )
     step = time_step(cube)
     if step is None:
         raise InputError(f"{label(cube)}: one frame has no time step", needed=f"{context} frames in a row")
-    for index in references:
-        _require_context(cube, index, context)
+    _require_context(cube, references, context)
+    if horizon < 1:
+        raise InputError("--horizon must be at least 1", found=str(horizon))
     forecaster = forecaster.to(device).eval()
 
     def one(index: int) -> np.ndarray:
@@ -79,6 +85,11 @@ def forecast(
         with _one_at_a_time:  # torch has its own threads; two forecasts at a time would only fight for them
             scaled = to_context(scaler.apply(frames), masked=forecaster.masked)[None].to(device)
             answer = run_tiled(forecaster, scaled, horizon, tile=tile, halo=halo)[0].cpu().numpy()
+        if not np.isfinite(frames).any() and len(references) == 1:
+            raise InputError(
+                f"{label(cube)}: no pixel has a value in the {context} frames up to {iso(cube['time'].values[index])}",
+                next_step="forecast from another time: --at TIME",
+            )
         physical = scaler.invert(answer)
         unseen = ~np.isfinite(frames).any(axis=0)
         physical[:, unseen] = np.nan
@@ -91,6 +102,8 @@ def forecast(
     time = cube["time"].values[list(references)]
     lead = (np.arange(1, horizon + 1) * round(step * 1e3)).astype("timedelta64[ms]").astype("timedelta64[ns]")
     coords = {key: coord for key, coord in cube.coords.items() if key != "sequence" and "time" not in coord.dims}
+    if "sequence" in cube.coords and cube["sequence"].dims == ("time",):
+        coords["sequence"] = ("forecast_reference_time", cube["sequence"].values[list(references)])
     result = xr.DataArray(
         da.concatenate(pieces),
         dims=("forecast_reference_time", "lead_time", "channel", "y", "x"),
@@ -106,6 +119,7 @@ def forecast(
     return result.assign_attrs(
         nowcast_model=name,
         nowcast_version=nowcast.__version__,
+        nowcast_context=context,
         nowcast_inputs=f"{cube.encoding.get('source', 'a cube in memory')}; {context} frames up to each reference time",
     )
 
@@ -114,7 +128,7 @@ def run_tiled(forecaster: Forecaster, context: Tensor, horizon: int, *, tile: in
     """Apply a forecaster to `(b t c h w)`, whole or in blended tiles, without gradients; `(b horizon c h w)`."""
     size = (context.shape[-2], context.shape[-1])
     with torch.inference_mode():
-        pieces = tiles(size, tile=tile, halo=halo)
+        pieces = tiles(size, tile=tile, halo=halo, multiple=forecaster.patch)
         if len(pieces) == 1:
             whole: Tensor = forecaster(context, horizon)
             return whole
@@ -128,7 +142,7 @@ def run_tiled(forecaster: Forecaster, context: Tensor, horizon: int, *, tile: in
 
 
 def _ramp(piece: Tile, size: tuple[int, int], halo: int) -> Tensor:
-    """Weights of a tile: 0 in the outer half of its overlap with a neighbour, rising over the inner half to 1."""
+    """Weights of a tile: where it overlaps a neighbour by `2 * halo`, 0 for half a halo, then rising, then 1."""
 
     def along(part: slice, length: int) -> Tensor:
         weight = torch.ones(part.stop - part.start)
@@ -150,8 +164,8 @@ def usable_references(cube: xr.DataArray, context: int) -> list[int]:
     return [index for run in runs(cube) for index in range(run.start + context - 1, run.stop)]
 
 
-def reference_index(cube: xr.DataArray, at: str | np.datetime64) -> int:
-    """The index along time of a reference time, given as ISO 8601 text or a datetime64 (UTC).
+def reference_indices(cube: xr.DataArray, at: str | np.datetime64) -> list[int]:
+    """Where along time a reference time lies, in each sequence that has it; ISO 8601, UTC if it says nothing else.
 
     Raises
     ------
@@ -160,8 +174,9 @@ def reference_index(cube: xr.DataArray, at: str | np.datetime64) -> int:
     """
     times = cube["time"].values
     try:
-        wanted = np.datetime64(str(at).removesuffix("Z"))
-    except ValueError as error:
+        stamp = pd.Timestamp(at)
+        wanted = np.datetime64(stamp.tz_convert(None) if stamp.tzinfo is not None else stamp)
+    except (ValueError, TypeError) as error:
         raise InputError(f"--at {at!r} is not a time", needed="ISO 8601, such as " + iso(times[-1])) from error
     found = np.flatnonzero(times == wanted)
     if not len(found):
@@ -171,18 +186,29 @@ def reference_index(cube: xr.DataArray, at: str | np.datetime64) -> int:
             found=f"times from {iso(times[0])} to {iso(times[-1])}",
             next_step=f"--at {iso(nearest)}",
         )
-    return int(found[0])
+    return [int(index) for index in found]
 
 
-def _require_context(cube: xr.DataArray, index: int, context: int) -> None:
+def newest_references(cube: xr.DataArray) -> list[int]:
+    """The last frame of each sequence."""
+    sequence = sequence_of(cube)
+    return [*(int(i) for i in np.flatnonzero(sequence[1:] != sequence[:-1])), cube.sizes["time"] - 1]
+
+
+def _require_context(cube: xr.DataArray, references: Sequence[int], context: int) -> None:
     time = cube["time"].values
-    run = next(run for run in runs(cube) if run.start <= index < run.stop)
-    held = index - run.start + 1
-    if held < context:
+    pieces = runs(cube)
+    starts = np.array([run.start for run in pieces])
+    for index in references:
+        run = pieces[int(np.searchsorted(starts, index, side="right")) - 1]
+        held = index - run.start + 1
+        if held >= context:
+            continue
         usable = usable_references(cube, context)
+        nearest = min(usable, key=lambda other: abs(other - index), default=None)
         raise InputError(
             f"{label(cube)}: no forecast can start at {iso(time[index])}",
             found=f"{held} frame(s) in a row up to it" + ("" if run.start == 0 else "; a gap lies before them"),
             needed=f"{context}",
-            next_step=f"--at {iso(time[usable[-1]])}" if usable else "give more frames",
+            next_step="give more frames" if nearest is None else f"--at {iso(time[nearest])}",
         )

@@ -11,10 +11,11 @@ import dask
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import label
+from nowcast.cube import label, thinned
 from nowcast.errors import InputError
+from nowcast.units import is_rain, rain_rate_of_one
 
-__all__ = ["METHODS", "Scaler"]
+__all__ = ["METHODS", "Scaler", "Statistics"]
 
 METHODS = {
     "unit": "the training range to [0, 1]",
@@ -24,14 +25,40 @@ METHODS = {
     "db": "10 log10(x / floor) above the floor, 0 below it, its training range to [0, 1]",
 }
 
-SAMPLED_FRAMES = 64
-RAIN_NAMES = ("precipitation", "rainfall", "rain_rate", "rain", "snowfall")
-RAIN_UNITS = {
-    "mm", "mm/h", "mm h-1", "mm hr-1", "mm/hr", "mm h^-1", "kg m-2", "kg m**-2", "kg/m2", "kg m^-2", "kg m-2 s-1",
-    "kg m**-2 s**-1", "kg/m2/s", "m s-1", "inch", "inches", "in/h",
-}  # fmt: skip
-
 A = TypeVar("A", xr.DataArray, np.ndarray)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What one pass over a cube tells: how many values are finite and how many are not, and how they are spread.
+
+    `sample` holds the finite values of `nowcast.cube.thinned`, flat, float64.
+    """
+
+    count: int
+    missing: int
+    lowest: float
+    highest: float
+    mean: float
+    std: float
+    sample: np.ndarray
+
+    @classmethod
+    def of(cls, cube: xr.DataArray) -> Statistics:
+        """Read the cube once, by dask; values that are not finite count as missing."""
+        values = cube.astype("float64")
+        values = values.where(np.isfinite(values))
+        lazy = [values.notnull().sum(), values.fillna(np.inf).min(), values.fillna(-np.inf).max()]
+        lazy += [values.fillna(0).sum(), (values.fillna(0) ** 2).sum(), thinned(values)]
+        count, lowest, highest, total, squares, sample = dask.compute(*(part.data for part in lazy))
+        n = max(int(count), 1)
+        mean = float(total) / n
+        std = math.sqrt(max(float(squares) / n - mean**2, 0.0))
+        if std < 1e-3 * abs(mean):  # the difference of two large numbers: take the spread about the mean instead
+            std = math.sqrt(float(((values - mean) ** 2).fillna(0).sum().compute()) / n)
+        flat = np.asarray(sample).ravel()
+        flat = flat[np.isfinite(flat)]
+        return cls(int(count), cube.size - int(count), float(lowest), float(highest), mean, std, flat)
 
 
 @dataclass(frozen=True)
@@ -63,13 +90,15 @@ class Scaler:
     reason: str = ""
 
     @classmethod
-    def fit(cls, cube: xr.DataArray, *, method: str | None = None) -> Scaler:
+    def fit(cls, cube: xr.DataArray, *, method: str | None = None, statistics: Statistics | None = None) -> Scaler:
         """Choose a method from units and distribution, unless told one, and take its statistics by dask.
 
         Parameters
         ----------
         cube
-            The training part, dims `(time, channel, y, x)`; NaN stays out of every statistic.
+            The training part, dims `(time, channel, y, x)`; what is not finite stays out of every statistic.
+        statistics
+            Of that part, if they are known already.
 
         Raises
         ------
@@ -79,41 +108,41 @@ class Scaler:
         if method is not None and method not in METHODS:
             known = "; ".join(f"{name}: {meaning}" for name, meaning in METHODS.items())
             raise InputError(f"scaling {method!r} is not known", found=method, needed=known)
-        values = cube.astype("float64")
-        picks = np.unique(np.linspace(0, cube.sizes["time"] - 1, SAMPLED_FRAMES).round().astype(int))
-        count, lowest, highest, sample = dask.compute(
-            values.notnull().sum().data, values.min().data, values.max().data, values.isel(time=picks).data
-        )
-        if int(count) == 0:
+        seen = statistics or Statistics.of(cube)
+        if seen.count == 0:
             raise InputError(
                 f"{label(cube)}: the training part holds no value at all",
                 found=f"{cube.sizes['time']} frames, every pixel missing",
                 next_step="choose other files or another --variable",
             )
-        sample = np.asarray(sample)[np.isfinite(sample)]
-        chosen, reason = (method, "as asked") if method else _choose(cube, float(lowest), sample)
+        lowest, highest, sample = seen.lowest, seen.highest, seen.sample
+        chosen, reason = (method, "as asked") if method else _choose(cube, lowest, sample)
         units = cube.attrs.get("units")
         bound = 0.0 if lowest >= 0 else None
         if chosen == "zscore":
-            mean, std = dask.compute(values.mean().data, values.std().data)
-            factor = float(std) if std > 0 else 1.0
-            return cls(chosen, float(mean), factor, lowest=bound, units=units, reason=reason)
+            return cls(chosen, seen.mean, seen.std or 1.0, lowest=bound, units=units, reason=reason)
         if chosen in {"log", "db"}:
             wet = sample[sample > 0]
             floor = float(np.quantile(wet, 0.25 if chosen == "log" else 0.05)) if len(wet) else 1.0
             curve = _log if chosen == "log" else _db
-            top = float(curve(np.asarray(float(highest)), floor))
+            top = float(curve(np.asarray(highest), floor))
             return cls(chosen, 0.0, top if top > 0 else 1.0, floor=floor, lowest=0.0, units=units, reason=reason)
-        span = float(highest) - float(lowest) or 1.0
+        span = highest - lowest or 1.0
         if chosen == "unit":
-            return cls(chosen, float(lowest), span, lowest=bound, units=units, reason=reason)
-        return cls(chosen, float(lowest) + span / 2, span / 2, lowest=bound, units=units, reason=reason)
+            return cls(chosen, lowest, span, lowest=bound, units=units, reason=reason)
+        return cls(chosen, lowest + span / 2, span / 2, lowest=bound, units=units, reason=reason)
 
     def apply(self, values: A) -> A:
         """Physical values to scaled ones; float32, NaN stays NaN. Takes a cube (lazy ones stay lazy) or an array."""
-        if self.method in {"log", "db"}:
-            return _map(lambda x: _scale(_CURVES[self.method](x, self.floor or 1.0), self.offset, self.factor), values)
-        return _map(lambda x: _scale(x, self.offset, self.factor), values)
+
+        def there(x: np.ndarray) -> np.ndarray:
+            y = x.astype("float64")
+            if self.method in {"log", "db"}:
+                y = _CURVES[self.method](y, self.floor or 1.0)
+            scaled: np.ndarray = ((y - self.offset) / self.factor).astype("float32")
+            return scaled
+
+        return _map(there, values)
 
     def invert(self, values: A) -> A:
         """Scaled values back to physical ones, never below `lowest`; float32, NaN stays NaN."""
@@ -141,12 +170,16 @@ class Scaler:
             Not the plain data of a scaler.
         """
         numbers = ("offset", "factor", "floor", "lowest")
-        good = settings.get("method") in METHODS and all(
-            isinstance(settings.get(name), (int, float)) and math.isfinite(settings[name])
+        good = isinstance(settings, dict) and set(settings) == set(cls.__dataclass_fields__)
+        good = good and isinstance(settings["method"], str) and settings["method"] in METHODS
+        good = good and all(
+            _is_number(settings.get(name))
             for name in numbers
             if not (name in {"floor", "lowest"} and settings.get(name) is None)
         )
-        if not good or set(settings) != {f.name for f in cls.__dataclass_fields__.values()} or settings["factor"] == 0:
+        good = good and settings["factor"] > 0 and (settings["floor"] is None or settings["floor"] > 0)
+        good = good and isinstance(settings["units"], str | None) and isinstance(settings["reason"], str)
+        if not good:
             raise InputError("the model file's scaler is not one", found=repr(settings)[:200])
         return cls(**settings)
 
@@ -157,23 +190,26 @@ class Scaler:
 
 def _choose(cube: xr.DataArray, lowest: float, sample: np.ndarray) -> tuple[str, str]:
     units = str(cube.attrs.get("units", "")).strip()
-    names = " ".join(str(text).lower() for text in (cube.name, cube.attrs.get("standard_name", "")))
+    names = f"{cube.name} {cube.attrs.get('standard_name', '')}".lower().strip()
     if "dbz" in units.lower():
         return "unit", f"units {units} are logarithmic already"
-    if lowest >= 0 and (units in RAIN_UNITS - {"m s-1"} or any(word in names for word in RAIN_NAMES)):
-        return "log", f"rain-like by its units or name ({units or names.strip()}), never negative"
+    if lowest >= 0 and (is_rain(cube) or rain_rate_of_one(cube) is not None):
+        return "log", f"rain-like by its units or name ({units or names}), never negative"
     dry = float((sample == 0).mean()) if len(sample) else 0.0
     if lowest >= 0 and dry > 0.3:
         wet = sample[sample > 0]
         if len(wet) and np.quantile(wet, 0.99) > 10 * np.median(wet):
             return "log", f"rain-like by its distribution: {dry:.0%} zeros and a long tail"
     if cube.dtype.kind in "bu" or lowest >= 0:
-        return "unit", "bounded below" if cube.dtype.kind == "f" else f"stored as {cube.dtype}"
+        return "unit", "never negative" if cube.dtype.kind == "f" else f"stored as {cube.dtype}"
     return "zscore", "takes both signs"
 
 
-def _scale(x: np.ndarray, offset: float, factor: float) -> np.ndarray:
-    return ((x.astype("float64") - offset) / factor).astype("float32")
+def _is_number(value: object) -> bool:
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _log(x: np.ndarray, floor: float) -> np.ndarray:

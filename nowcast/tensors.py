@@ -27,6 +27,10 @@ class Batch(NamedTuple):
     weight: Tensor
 
 
+BLOCK = 32
+"""Frames that are read and scaled at a time."""
+
+
 class Windows(Dataset[Batch]):
     """The windows of a plan as tensors of scaled values.
 
@@ -52,7 +56,10 @@ class Windows(Dataset[Batch]):
         self._first = plan.starts[0]
         last = plan.starts[-1] + plan.context + plan.horizon
         if (last - self._first) * cube[0].size * 4 <= memory:
-            self._frames = scaler.apply(load(cube.isel(time=slice(self._first, last))))
+            self._frames = np.empty((last - self._first, *cube.shape[1:]), dtype="float32")
+            for start in range(self._first, last, BLOCK):
+                block = slice(start, min(start + BLOCK, last))
+                self._frames[start - self._first : block.stop - self._first] = scaler.apply(load(cube.isel(time=block)))
 
     def __len__(self) -> int:
         return len(self.plan)
@@ -88,11 +95,16 @@ def load(cube: xr.DataArray) -> np.ndarray:
 
 
 def to_context(values: np.ndarray, *, masked: bool) -> Tensor:
-    """Scaled frames `(t c h w)` with NaN where missing, to a context of `(t c h w)`, or `(t 2c h w)` if masked."""
+    """Scaled frames `(t c h w)` with NaN where missing, to a context of `(t c h w)`, or `(t 2c h w)` if masked.
+
+    A model that is not told what is missing is shown the pixel's value from the frame before.
+    """
     observed = np.isfinite(values)
     filled = np.where(observed, values, 0).astype("float32")
     if masked:
-        filled = np.concatenate((filled, observed.astype("float32")), axis=1)
+        return torch.from_numpy(np.concatenate((filled, observed.astype("float32")), axis=1))
+    for t in range(1, len(filled)):
+        filled[t] = np.where(observed[t], filled[t], filled[t - 1])
     return torch.from_numpy(filled)
 
 

@@ -20,6 +20,9 @@ __all__ = ["PARTS", "Split", "Tile", "Window", "WindowPlan", "plan", "split", "s
 
 PARTS = ("training", "validation", "test")
 
+FRACTIONS = (0.7, 0.15, 0.15)
+"""Shares of the windows: training, validation, test."""
+
 SUGGESTED = ((10, 10), (8, 8), (6, 6), (4, 6), (4, 4), (3, 3), (2, 2), (1, 1))
 """Context and horizon tried in this order until the training part offers `ENOUGH_STARTS` starting times."""
 
@@ -126,6 +129,8 @@ def plan(
     for name, value in (("context", context), ("horizon", horizon), ("stride", stride)):
         if value < 1:
             raise InputError(f"--{name} must be at least 1", found=str(value))
+    if patch_stride is not None and patch is not None and patch_stride > np.min(patch):
+        raise InputError("patches would leave holes", found=f"{patch_stride} pixels apart", needed=f"at most {patch}")
     size = (cube.sizes["y"], cube.sizes["x"])
     shape = size if patch is None else (patch, patch) if isinstance(patch, int) else patch
     if shape[0] < 1 or shape[1] < 1 or shape[0] > size[0] or shape[1] > size[1]:
@@ -153,7 +158,7 @@ def split(
     pieces: Sequence[Run],
     *,
     window: int,
-    fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    fractions: tuple[float, float, float] = FRACTIONS,
     embargo: int | None = None,
 ) -> Split:
     """Cut the time axis into training, validation and test blocks, in this order.
@@ -182,9 +187,9 @@ def split(
     starts = np.array(_starts(pieces, window, 1), dtype=int)
     end = max((run.stop for run in pieces), default=0)
     failure = InputError(
-        "too few frames in a row for training, validation and test",
+        "too few frames that follow each other for training, validation and test",
         found=f"{sum(map(len, pieces))} frame(s) in {len(pieces)} run(s) without a gap",
-        needed=f"three windows of {window} and two embargoes of {embargo} frames: {3 * window + 2 * embargo} in a row",
+        needed=f"three windows of {window} and two embargoes of {embargo} frames: {3 * window + 2 * embargo}",
         next_step="lower --context or --horizon, or add frames",
     )
     if not len(starts):
@@ -197,7 +202,12 @@ def split(
         )
         return inside.clip(0)
 
-    cuts = np.unique(np.linspace(0, end, min(end + 1, CANDIDATES)).round().astype(int))
+    edges = [
+        edge for run in pieces[:CANDIDATES] for edge in (run.start, run.stop, run.start - embargo, run.stop + embargo)
+    ]
+    tight = [starts[0] + window, starts[-1] - embargo]
+    spread = np.linspace(0, end, min(end + 1, CANDIDATES)).round().astype(int)
+    cuts = np.unique(np.concatenate([spread, edges, tight]).clip(0, end).astype(int))
     first, second = np.meshgrid(cuts, cuts, indexing="ij")
     counts = np.stack(
         [
@@ -222,7 +232,14 @@ def split(
     )
 
 
-def suggest(pieces: Sequence[Run], *, context: int | None = None, horizon: int | None = None) -> tuple[int, int]:
+def suggest(
+    pieces: Sequence[Run],
+    *,
+    context: int | None = None,
+    horizon: int | None = None,
+    fractions: tuple[float, float, float] = FRACTIONS,
+    embargo: int | None = None,
+) -> tuple[int, int]:
     """Context and horizon that leave enough starting times to learn from; what is given stays as it is.
 
     Raises
@@ -234,7 +251,7 @@ def suggest(pieces: Sequence[Run], *, context: int | None = None, horizon: int |
     failure = InputError("too few frames to learn from")
     for c, h in dict.fromkeys((context or c, horizon or h) for c, h in SUGGESTED):
         try:
-            parts = split(pieces, window=c + h)
+            parts = split(pieces, window=c + h, fractions=fractions, embargo=embargo)
         except InputError as error:
             failure = error
             continue
@@ -255,8 +272,14 @@ class Tile(NamedTuple):
     x: slice
 
 
-def tiles(size: tuple[int, int], *, tile: int, halo: int) -> list[Tile]:
-    """Overlapping tiles that cover a field; neighbours share `2 * halo` pixels. A small field is one tile.
+def tiles(size: tuple[int, int], *, tile: int, halo: int, multiple: int = 1) -> list[Tile]:
+    """Overlapping tiles that cover a field; neighbours share `2 * halo` pixels at least. A small field is one tile.
+
+    Parameters
+    ----------
+    multiple
+        Tiles start at multiples of it: of the squares of pixels that a model folds, so that the tiled and the whole
+        field are folded alike. The last tile ends at the border and may be smaller.
 
     Raises
     ------
@@ -265,8 +288,11 @@ def tiles(size: tuple[int, int], *, tile: int, halo: int) -> list[Tile]:
     """
     if tile <= 2 * halo:
         raise InputError("the tile is smaller than its halo", found=f"{tile} and {halo}", needed="tile > 2 * halo")
-    rows = _corners(size[0], min(tile, size[0]), tile - 2 * halo)
-    columns = _corners(size[1], min(tile, size[1]), tile - 2 * halo)
+    stride = max(multiple, (tile - 2 * halo) // multiple * multiple)
+    rows, columns = (
+        sorted({-(-corner // multiple) * multiple for corner in _corners(length, min(tile, length), stride)})
+        for length in size
+    )
     return [Tile(slice(y, min(y + tile, size[0])), slice(x, min(x + tile, size[1]))) for y in rows for x in columns]
 
 
@@ -281,4 +307,4 @@ def _corners(size: int, patch: int, stride: int) -> list[int]:
 
 def _cut(pieces: Sequence[Run], low: int, high: int, window: int) -> tuple[Run, ...]:
     cut = [Run(max(run.start, low), min(run.stop, high)) for run in pieces]
-    return tuple(run for run in cut if len(run) >= window)
+    return tuple(run for run in cut if run.stop - run.start >= window)

@@ -36,7 +36,7 @@ def make_cube(
     units: str = "mm h-1",
     name: str = "rain_rate",
 ) -> xr.DataArray:
-    """A projected rain cube, y from north to south; each pixel holds `1000 * frame + 10 * row + column` if no values."""
+    """A projected rain cube, y from north to south; a pixel is `1000 * frame + 10 * row + column` without `values`."""
     import pandas as pd
 
     frames, _, rows, columns = shape

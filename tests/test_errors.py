@@ -11,9 +11,7 @@ from nowcast.errors import InputError, MachineError, NowcastError, UnsafeError
 
 def test_the_text_has_a_line_for_each_thing_that_is_known_in_one_column() -> None:
     error = InputError("radar.nc: no such variable", found="rain", needed="one of dbz", next_step="--variable dbz")
-    assert str(error) == (
-        "radar.nc: no such variable\n  found:  rain\n  needed: one of dbz\n  next:   --variable dbz"
-    )
+    assert str(error) == ("radar.nc: no such variable\n  found:  rain\n  needed: one of dbz\n  next:   --variable dbz")
 
 
 def test_what_is_not_known_has_no_line() -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 import xarray as xr
 
+from nowcast.cube import Run
 from nowcast.errors import InputError
 from nowcast.scaling import Scaler
 from nowcast.tensors import ShuffledByEpoch, Windows, load, loader, to_context
@@ -49,6 +50,17 @@ def test_every_pixel_of_every_window_is_the_one_that_the_plan_names(gappy: xr.Da
         np.testing.assert_array_equal(target, expected[3:])
         assert context.dtype == target.dtype == weight.dtype == torch.float32
         assert (weight == 1).all()
+
+
+@MEMORY
+def test_a_part_that_begins_late_gives_its_own_frames(cube_maker: Maker, memory: int) -> None:
+    cube = cube_maker((30, 1, 4, 4))
+    late = plan(cube, context=2, horizon=1, within=[Run(11, 16), Run(20, 24)])
+    windows = Windows(cube, late, AS_IT_IS, masked=False, memory=memory)
+    assert len(windows) == 5
+    for index, start in enumerate((11, 12, 13, 20, 21)):
+        np.testing.assert_array_equal(windows[index].context, cube[start : start + 2])
+        np.testing.assert_array_equal(windows[index].target, cube[start + 2 : start + 3])
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -112,7 +124,11 @@ def test_a_window_that_is_changed_changes_no_other(gappy: xr.DataArray) -> None:
 
 def test_a_damaged_store_is_told_with_its_variable_and_times(cube_maker: Maker, tmp_path: Path) -> None:
     cube_maker((6, 1, 8, 8)).chunk(time=1).to_zarr(tmp_path / "rain.zarr", consolidated=False)
-    chunks = [path for path in (tmp_path / "rain.zarr" / "rain_rate").rglob("*") if path.is_file() and path.name != "zarr.json"]
+    chunks = [
+        path
+        for path in (tmp_path / "rain.zarr" / "rain_rate").rglob("*")
+        if path.is_file() and path.name != "zarr.json"
+    ]
     assert len(chunks) == 6
     for path in chunks:
         path.write_bytes(b"garbage" * 5)

@@ -131,7 +131,7 @@ def test_the_audit_tells_what_each_part_holds() -> None:
         ({"fractions": (1.0, 0.0, 0.0)}, "above 0"),
         ({"fractions": (0.5, 0.5)}, "three shares"),
         ({"embargo": 5}, "embargo is shorter than a window"),
-        ({"window": 40}, "too few frames in a row"),
+        ({"window": 40}, "too few frames that follow"),
     ],
 )
 def test_a_split_that_cannot_be_is_refused(keywords: dict[str, object], said: str) -> None:

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from nowcast.errors import InputError
 from nowcast.models.recurrent import RecurrentForecaster
 
 __all__ = ["ConvLSTM", "ConvLSTMCell"]
+
+NEWEST_SHARE = 2.0
+"""Before training the newest frame has a share of sigmoid(2) = 0.88 in what is given out."""
 
 CellState = tuple[Tensor, Tensor]
 
@@ -17,8 +21,8 @@ CellState = tuple[Tensor, Tensor]
 class ConvLSTMCell(nn.Module):
     """One layer, one step: gates by convolutions of the input and of the hidden state (equation 3 of the paper).
 
-    The paper's peephole terms `W_c * C` tie the weights to one size of field; they are left out, as in the authors' own
-    later work (arXiv:1706.03458), so that a model trained on patches runs on whole fields.
+    The paper's peephole terms `W_c * C` tie the weights to one size of field; they are left out, so that a model
+    trained on patches runs on whole fields.
 
     Parameters
     ----------
@@ -69,22 +73,25 @@ class ConvLSTM(RecurrentForecaster):
         hidden: Sequence[int] = (48, 48),
         kernel: int = 3,
         patch: int = 4,
-        residual: bool = True,
+        blend: bool = True,
     ) -> None:
-        super().__init__(channels=channels, masked=masked, patch=patch, residual=residual)
+        super().__init__(channels=channels, masked=masked, patch=patch, blend=blend)
+        if kernel % 2 == 0:
+            raise InputError("the side of a convolution must be odd", found=f"kernel {kernel}")
         self.hidden = tuple(hidden)
-        folded = patch * patch
-        inputs = [self.context_channels * folded, *hidden[:-1]]
+        inputs = [self.context_channels * patch**2, *hidden[:-1]]
         self.encoder = nn.ModuleList(
             ConvLSTMCell(below, own, kernel) for below, own in zip(inputs, hidden, strict=True)
         )
         self.forecaster = nn.ModuleList(
             ConvLSTMCell(below, own, kernel) for below, own in zip([0, *hidden[:-1]], hidden, strict=True)
         )
-        self.output = nn.Conv2d(sum(hidden), channels * folded, 1)
-        if residual:
-            nn.init.zeros_(self.output.weight)
-            nn.init.zeros_(self.output.bias)  # type: ignore[arg-type]
+        self.output = nn.Conv2d(sum(hidden), self.folded_channels, 1)
+        if blend:
+            with torch.no_grad():
+                self.output.weight.zero_()
+                self.output.bias.zero_()  # type: ignore[union-attr]
+                self.output.bias[self.folded_channels // 2 :] = NEWEST_SHARE  # type: ignore[index]
 
     def begin(self, frame: Tensor) -> list[CellState]:
         zeros = [frame.new_zeros(len(frame), hidden, *frame.shape[-2:]) for hidden in self.hidden]

@@ -25,14 +25,20 @@ class RecurrentForecaster(Forecaster):
     patch
         Side of the squares of pixels that are folded into channels before the first layer (and unfolded after the
         last), as in Shi et al. (arXiv:1506.04214, section 4.1). Fields of any size are padded to a multiple of it.
-    residual
-        Whether the network's output is added to the newest observed frame, so that what it learns is the change.
+    blend
+        Whether each frame given out is a blend of the newest observed one and of the network's own, in shares that the
+        network sets pixel by pixel. It starts near persistence, and keeps at full resolution what folding blurs.
     """
 
-    def __init__(self, *, channels: int, masked: bool, patch: int, residual: bool) -> None:
+    def __init__(self, *, channels: int, masked: bool, patch: int, blend: bool) -> None:
         super().__init__(channels=channels, masked=masked)
         self.patch = patch
-        self.residual = residual
+        self.blend = blend
+
+    @property
+    def folded_channels(self) -> int:
+        """Channels that `emit` gives: a folded frame's, and as many shares if blended."""
+        return self.channels * self.patch**2 * (2 if self.blend else 1)
 
     @abstractmethod
     def begin(self, frame: Tensor) -> State:
@@ -44,22 +50,24 @@ class RecurrentForecaster(Forecaster):
 
     @abstractmethod
     def emit(self, previous: Tensor, state: State) -> tuple[Tensor, State]:
-        """Give out the next folded frame `(b channels*patch*patch h' w')`; `previous` is the one before it."""
+        """Give out the next folded frame `(b folded_channels h' w')`; `previous` is the frame before it, folded."""
 
     def forward(self, context: Tensor, horizon: int) -> Tensor:
         height, width = context.shape[-2:]
-        newest = last_observed(context, self.channels)
+        newest = self._fold(last_observed(context, self.channels)[:, None])[:, 0]
         frames = self._fold(context)
         state = self.begin(frames[:, 0])
         for t in range(frames.shape[1]):
             state = self.absorb(frames[:, t], state)
-        frame = self._fold(newest[:, None])[:, 0]
+        frame = newest
         answers = []
         for _ in range(horizon):
             frame, state = self.emit(frame, state)
+            if self.blend:
+                own, share = frame.chunk(2, dim=1)
+                frame = torch.lerp(own, newest, torch.sigmoid(share))
             answers.append(frame)
-        answer = F.pixel_shuffle(torch.stack(answers, dim=1), self.patch)[..., :height, :width]
-        return answer + newest[:, None] if self.residual else answer
+        return F.pixel_shuffle(torch.stack(answers, dim=1), self.patch)[..., :height, :width]
 
     def _fold(self, frames: Tensor) -> Tensor:
         down, right = (-frames.shape[-2] % self.patch, -frames.shape[-1] % self.patch)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from nowcast.errors import InputError, MachineError
+from nowcast.errors import InputError, MachineError, NowcastWarning
 
 __all__ = ["PathLike", "find", "refusal"]
 
@@ -76,7 +76,9 @@ def _entries(path: Path, recognised: Callable[[Path], bool]) -> list[Path]:
     except PermissionError as error:
         raise MachineError(f"{path}: may not be read", next_step=f"chmod -R u+rX {path}") from error
     if not entries:
-        raise InputError(f"{path}: an empty folder", needed="files that can be read, or a zarr store")
+        raise InputError(
+            f"{path}: an empty folder", needed="files that can be read, or a zarr store", next_step="name the files"
+        )
     refused = {entry: reason for entry in entries if (reason := refusal(entry, recognised)) is not None}
     readable = [entry for entry in entries if entry not in refused]
     told = "; ".join(f"{entry.name}: {reason}" for entry, reason in list(refused.items())[:5])
@@ -84,7 +86,8 @@ def _entries(path: Path, recognised: Callable[[Path], bool]) -> list[Path]:
     if not readable:
         raise InputError(f"{path}: a folder with nothing that can be read", found=told)
     if refused:
-        warnings.warn(f"{path}: {len(refused)} of {len(entries)} entries are left out: {told}", stacklevel=2)
+        message = f"{path}: {len(refused)} of {len(entries)} entries are left out: {told}"
+        warnings.warn(message, NowcastWarning, stacklevel=2)
     return readable
 
 

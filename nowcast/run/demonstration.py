@@ -14,7 +14,6 @@ from nowcast.progress import tell
 from nowcast.run.conversion import convert
 from nowcast.run.evaluation import evaluate
 from nowcast.run.fitting import fit
-from nowcast.run.folder import new
 from nowcast.run.forecasting import forecast
 from nowcast.run.source import cube_from
 from nowcast.writers import write_cube, write_dataset
@@ -40,7 +39,7 @@ def demo(folder: str | os.PathLike[str], *, max_minutes: float = 3.0, seed: int 
     tell("demo     showers that move and live as told to: 160 frames of 96 x 96 km, every 5 min, synthetic")
     path = convert(advected_echoes(frames=160, size=96, seed=seed), folder / "radar.zarr")
     number = 1 + len(list(folder.glob("run-*")))
-    trained = fit([path], run=new(folder / f"run-{number}", "demo", resume=False), max_minutes=max_minutes, seed=seed)
+    trained = fit([path], run=folder / f"run-{number}", context=5, horizon=8, max_minutes=max_minutes, seed=seed)
     cube = cube_from(path)
     test = cube.isel(time=slice(-40, None))
     predicted = forecast(test, run=trained.attrs["run"], every=True)

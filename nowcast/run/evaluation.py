@@ -60,14 +60,14 @@ def score_beside_persistence(
     predicted: xr.DataArray,
     observed: xr.DataArray,
     *,
-    context: int = 1,
     thresholds: Sequence[float] | None = None,
     scales: Sequence[int] | None = None,
 ) -> xr.Dataset:
     """`nowcast.verification.score` of a forecast and of persistence, over the same pixels and times."""
+    name = str(predicted.attrs.get("nowcast_model", "forecast"))
     forecasts = {
-        str(predicted.attrs.get("nowcast_model", "forecast")): predicted,
-        "persistence": persistence(observed, predicted, context=context),
+        "forecast" if name == "persistence" else name: predicted,
+        "persistence": persistence(observed, predicted, context=int(predicted.attrs.get("nowcast_context", 1))),
     }
     with bar("score") as line, reading(label(observed)):
         return score(forecasts, observed, thresholds=thresholds, scales=scales, progress=line.to)

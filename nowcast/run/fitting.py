@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 import xarray as xr
@@ -14,25 +14,22 @@ import xarray as xr
 from nowcast import config, model_file, report, rollout
 from nowcast.atomic import replacing
 from nowcast.config import Settings
-from nowcast.cube import grid_step, iso, label, runs, time_step
+from nowcast.cube import grid_step, iso, label, time_step
 from nowcast.losses import mixture
-from nowcast.models import Forecaster, build
+from nowcast.models import Forecaster
 from nowcast.progress import bar, quiet, tell
 from nowcast.readers import reading
 from nowcast.run import folder
 from nowcast.run.evaluation import score_beside_persistence
-from nowcast.run.source import Source, cube_from, minutes, stem
-from nowcast.scaling import Scaler
+from nowcast.run.preparing import Prepared, prepare
+from nowcast.run.source import Source, cube_from, stem
 from nowcast.tensors import Windows, loader
-from nowcast.windows import PARTS, Split, WindowPlan, plan, split, suggest
 from nowcast.writers import write_dataset
 
 __all__ = ["fit"]
 
-SHORT = {"training": "train", "validation": "validate", "test": "test"}
-
-PATCH = 128
-"""Side of training patches where the field is larger and none is asked for."""
+MOST_SCORED = 20_000_000
+"""Pixels of forecasts that are scored at the end of fit, about a minute's work on two cores."""
 
 
 def fit(
@@ -88,86 +85,29 @@ def fit(
     """
     flags = {name: value for name, value in locals().items() if name in config.FLAGS}
     with quiet(not progress):
-        if resume and run is not None and config_file is None:
-            config_file = Path(run) / folder.CONFIG
+        place = folder.place(run, stem(source), resume=resume)
+        if resume and config_file is None:
+            config_file = place / folder.CONFIG
         settings = config.resolve(config_file, flags)
         cube = cube_from(source, variable=settings.data.variable, channel=settings.data.channel)
         with reading(label(cube)):
-            prepared = _Prepared(cube, settings)
-        place = folder.new(run, stem(source), resume=resume)
-        return _train(prepared, place, resume=resume)
+            prepared = prepare(cube, settings)
+        place.mkdir(parents=True, exist_ok=True)
+        try:
+            return _train(prepared, place, resume=resume)
+        except BaseException:
+            if not resume and not any((place / "checkpoints").glob("*.ckpt")):
+                shutil.rmtree(place, ignore_errors=True)
+            raise
 
 
-class _Prepared:
-    """Everything that is settled before the first step, with what was decided told on the way."""
-
-    def __init__(self, cube: xr.DataArray, settings: Settings) -> None:
-        self.cube = cube
-        pieces = runs(cube)
-        wanted = settings.windows
-        context, horizon = suggest(pieces, context=wanted.context, horizon=wanted.horizon)
-        self.split: Split = split(pieces, window=context + horizon, fractions=wanted.fractions, embargo=wanted.embargo)
-        step = time_step(cube) or 0.0
-        tell(
-            f"windows  {context} frames in, {horizon} out ({minutes(horizon * step)} ahead): "
-            + ("as asked" if wanted.context and wanted.horizon else "the longest that leaves enough to learn from")
-        )
-        frames = [i for run in self.split.training for i in range(run.start, run.stop)]
-        training = cube.isel(time=frames)
-        self.scaler = Scaler.fit(training, method=settings.scaling.method)
-        tell(f"scaling  {self.scaler}")
-        missing = float((training.isnull().sum() / training.size).compute())
-        self.masked = missing > 0
-        if self.masked:
-            tell(f"missing  {missing:.1%} of the training pixels: out of loss and scores, and shown to the model")
-        self.patch = wanted.patch or min(PATCH, cube.sizes["y"], cube.sizes["x"])
-        size = (min(self.patch, cube.sizes["y"]), min(self.patch, cube.sizes["x"]))
-        self.plans: dict[str, WindowPlan] = {
-            name: plan(
-                cube,
-                context=context,
-                horizon=horizon,
-                stride=wanted.stride,
-                patch=size,
-                patch_stride=max(1, self.patch * 3 // 4) if name == "training" else self.patch,
-                within=self.split.part(name),
-            )
-            for name in PARTS
-        }
-        time = cube["time"].values
-        for name in PARTS:
-            part = self.split.part(name)
-            tell(
-                f"{SHORT[name]:<9}{iso(time[part[0].start])} to {iso(time[part[-1].stop - 1])}: "
-                f"{len(self.plans[name].starts)} starting times x {len(self.plans[name].corners)} patches "
-                f"of {size[0]} x {size[1]}"
-            )
-        tell(f"embargo  {self.split.embargo} frames between the parts, in none of them")
-        self.settings = settings.model_copy(
-            update={
-                "data": settings.data.model_copy(update={"variable": str(cube.name)}),
-                "windows": wanted.model_copy(
-                    update={"context": context, "horizon": horizon, "patch": self.patch, "embargo": self.split.embargo}
-                ),
-                "scaling": settings.scaling.model_copy(update={"method": self.scaler.method}),
-            }
-        )
-
-    def forecaster(self) -> tuple[Forecaster, dict[str, Any]]:
-        keywords = {
-            "channels": self.cube.sizes["channel"],
-            "masked": self.masked,
-            **self.settings.model.keywords(),
-        }
-        return build(self.settings.model.name, keywords), keywords
-
-
-def _train(prepared: _Prepared, place: Path, *, resume: bool) -> xr.Dataset:
+def _train(prepared: Prepared, place: Path, *, resume: bool) -> xr.Dataset:
     from nowcast import training
 
     settings = prepared.settings
+    folder.begin(place, prepared.fingerprint(), resume=resume)
     torch.manual_seed(settings.training.seed)
-    forecaster, keywords = prepared.forecaster()
+    forecaster = prepared.forecaster()
     loss = mixture(settings.training.loss)
     loaders = [
         loader(
@@ -180,14 +120,12 @@ def _train(prepared: _Prepared, place: Path, *, resume: bool) -> xr.Dataset:
     ]
     parameters = sum(p.numel() for p in forecaster.parameters())
     tell(f"model    {settings.model.name}, {parameters:,} parameters")
-    budget = training.plan_budget(
-        forecaster,
-        loss,
-        *loaders,
-        epochs=settings.training.epochs,
-        max_minutes=settings.training.max_minutes,
-    )
-    tell(f"budget   {budget.epochs} epochs: {budget.reason}  (--epochs or --max-minutes to change)")
+    epochs, max_minutes = settings.training.epochs, settings.training.max_minutes
+    if resume and epochs is not None:
+        budget = training.Budget(epochs, max_minutes, "as the run was begun")
+    else:
+        budget = training.plan_budget(forecaster, loss, *loaders, epochs=epochs, max_minutes=max_minutes)
+    tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
     settings = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": budget.epochs})})
     _write_text(place / folder.CONFIG, config.dump(settings))
     _write_text(place / folder.SPLIT, json.dumps(prepared.split.audit(prepared.cube), indent=2))
@@ -203,24 +141,23 @@ def _train(prepared: _Prepared, place: Path, *, resume: bool) -> xr.Dataset:
         resume=resume,
     )
     tell(
-        f"trained  {outcome.epochs} epochs, {outcome.ended}; validation {outcome.best_validation:.5f}, "
+        f"trained  {outcome.steps} steps, {outcome.ended}; validation {outcome.best_validation:.5f}, "
         f"persistence {outcome.persistence:.5f}"
     )
-    card = _card(prepared, keywords, settings)
-    model_file.save(place / folder.MODEL, forecaster, card)
+    model_file.save(place / folder.MODEL, forecaster, _card(prepared))
     scores = _judge(prepared, forecaster, settings, place)
     scores.attrs.update(run=str(place), model_file=str(place / folder.MODEL))
     write_dataset(scores, place / folder.SCORES)
     return scores
 
 
-def _card(prepared: _Prepared, keywords: dict[str, Any], settings: Settings) -> model_file.Card:
+def _card(prepared: Prepared) -> model_file.Card:
     cube = prepared.cube
     time = cube["time"].values
     first, last = prepared.split.training[0].start, prepared.split.training[-1].stop - 1
     return model_file.Card(
-        model=settings.model.name,
-        keywords=keywords,
+        model=prepared.settings.model.name,
+        keywords=prepared.keywords(),
         scaler=prepared.scaler.to_dict(),
         variable=str(cube.name),
         units=cube.attrs.get("units"),
@@ -239,12 +176,14 @@ def _card(prepared: _Prepared, keywords: dict[str, Any], settings: Settings) -> 
     )
 
 
-def _judge(prepared: _Prepared, forecaster: Forecaster, settings: Settings, place: Path) -> xr.Dataset:
+def _judge(prepared: Prepared, forecaster: Forecaster, settings: Settings, place: Path) -> xr.Dataset:
     """Whole-field forecasts from the test part's reference times, scored beside persistence; one of them drawn."""
-    references = prepared.plans["test"].references
-    most = settings.scores.most_references
-    picked = references if len(references) <= most else [references[i * len(references) // most] for i in range(most)]
     window = prepared.plans["test"]
+    most = max(1, min(settings.scores.most_references, MOST_SCORED // (window.horizon * prepared.cube[0].size)))
+    references = window.references
+    picked = references if len(references) <= most else [references[i * len(references) // most] for i in range(most)]
+    if len(picked) < len(references):
+        tell(f"test     {len(picked)} of the {len(references)} starting times are scored, evenly spread")
     with bar("test", total=len(picked)) as line:
         count = iter(range(1, len(picked) + 1))
         predicted = rollout.forecast(
@@ -263,7 +202,6 @@ def _judge(prepared: _Prepared, forecaster: Forecaster, settings: Settings, plac
     scores = score_beside_persistence(
         predicted,
         prepared.cube,
-        context=window.context,
         thresholds=settings.scores.thresholds,
         scales=settings.scores.scales,
     )

@@ -2,55 +2,80 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
 from nowcast import model_file
+from nowcast.atomic import replacing
 from nowcast.cube import label
 from nowcast.errors import InputError
 
-__all__ = ["CONFIG", "HISTORY", "MODEL", "PICTURE", "RUNS", "SCORES", "SPLIT", "find_model", "new"]
+__all__ = ["BEGUN", "CONFIG", "HISTORY", "MODEL", "PICTURE", "RUNS", "SCORES", "SPLIT", "begin", "find_model", "place"]
 
 RUNS = Path("runs")
 MODEL = "model.safetensors"
 CONFIG = "config.yaml"
 HISTORY = "history.jsonl"
 SPLIT = "split.json"
+BEGUN = "begun.json"
 SCORES = "scores.nc"
 PICTURE = "forecast.png"
 
 
-def new(run: str | os.PathLike[str] | None, stem: str, *, resume: bool) -> Path:
-    """The folder to train in: the one named, or `runs/<stem>-<date>-<time>`.
+def place(run: str | os.PathLike[str] | None, stem: str, *, resume: bool) -> Path:
+    """The folder to train in, not made yet: the one named, or `runs/<stem>-<date>-<time>`.
 
     Raises
     ------
     InputError
-        The folder holds a run already and is not to be resumed, or is to be resumed and does not exist.
+        Something is there already and is not to be resumed, or nothing is there that could be.
     """
     if run is None:
         if resume:
             raise InputError("--resume needs to know which run", next_step="nowcast fit … --resume --run runs/NAME")
         moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        folder = RUNS / f"{stem}-{moment}"
-        number = 1
-        while folder.exists():
-            number += 1
-            folder = RUNS / f"{stem}-{moment}-{number}"
-    else:
-        folder = Path(run)
-    if resume and not folder.is_dir():
-        raise InputError(f"{folder}: no such run", next_step="leave out --resume")
+        names = (f"{stem}-{moment}" + (f"-{number}" if number > 1 else "") for number in itertools.count(1))
+        return next(RUNS / name for name in names if not (RUNS / name).exists())
+    folder = Path(run)
+    if resume and not (folder / BEGUN).is_file():
+        raise InputError(
+            f"{folder}: no run that could be resumed", found="no " + BEGUN, next_step="leave out --resume to begin it"
+        )
     if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(
             f"{folder}: something is there already; nothing was changed",
             next_step=f"--resume to go on with it, or another --run than {folder}",
         )
-    folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def begin(folder: Path, fingerprint: dict[str, Any], *, resume: bool) -> None:
+    """Write down what a run is begun with, or see that it is taken up again with the same.
+
+    Raises
+    ------
+    InputError
+        Another cube, other training times, scaling or model than the run was begun with: a table of both.
+    """
+    fingerprint = json.loads(json.dumps(fingerprint))
+    if not resume:
+        with replacing(folder / BEGUN) as aside:
+            aside.write_text(json.dumps(fingerprint, indent=2))
+        return
+    begun = json.loads((folder / BEGUN).read_text())
+    other = [name for name in fingerprint if begun.get(name) != fingerprint[name]]
+    if other:
+        rows = "\n".join(f"    {name}: begun with {begun.get(name)}; now {fingerprint[name]}" for name in other)
+        raise InputError(
+            f"{folder}: the run was begun with something else; nothing was changed\n{rows}",
+            next_step="give the same files and settings, or begin another run: leave out --resume and --run",
+        )
 
 
 def find_model(run: str | os.PathLike[str] | None, cube: xr.DataArray) -> Path:

@@ -65,10 +65,10 @@ def forecast(
         if every:
             references = rollout.usable_references(cube, card.context)
         elif at is None:
-            references = [cube.sizes["time"] - 1]
+            references = rollout.newest_references(cube)
         else:
             times = [at] if isinstance(at, (str, np.datetime64)) else list(at)
-            references = sorted({rollout.reference_index(cube, time) for time in times})
+            references = sorted({index for time in times for index in rollout.reference_indices(cube, time)})
         with bar("forecast", total=len(references)) as line:
             count = iter(range(1, len(references) + 1))
             result = rollout.forecast(
@@ -76,7 +76,7 @@ def forecast(
                 Scaler.from_dict(card.scaler),
                 cube,
                 context=card.context,
-                horizon=horizon or card.horizon,
+                horizon=card.horizon if horizon is None else horizon,
                 references=references,
                 name=card.model,
                 device="cuda" if torch.cuda.is_available() else "cpu",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from nowcast.cube import Description, describe, label, runs
+from nowcast.config import Settings
+from nowcast.cube import label
+from nowcast.description import Description, describe
 from nowcast.errors import InputError
 from nowcast.progress import quiet
 from nowcast.readers import reading
+from nowcast.run.preparing import cut
 from nowcast.run.source import Source, cube_from
 from nowcast.scaling import Scaler
-from nowcast.windows import PARTS, split, suggest
+from nowcast.windows import PARTS
 
 __all__ = ["inspect"]
 
@@ -34,9 +37,7 @@ def inspect(
         with reading(label(cube)):
             description = describe(cube)
         try:
-            pieces = runs(cube)
-            context, horizon = suggest(pieces)
-            parts = split(pieces, window=context + horizon)
+            context, horizon, parts = cut(cube, Settings())
             training = cube.isel(time=[i for run in parts.training for i in range(run.start, run.stop)])
             plan: dict[str, Any] = {
                 "context": context,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import json
 import logging
+import math
 import time
 import warnings
 from dataclasses import dataclass
@@ -39,12 +39,17 @@ class Budget:
     minutes: float | None
     reason: str
 
+    def __str__(self) -> str:
+        limit = "" if self.minutes is None else f", {self.minutes:g} min at most"
+        return f"{self.epochs} epoch(s){limit}: {self.reason}"
+
 
 @dataclass(frozen=True)
 class Outcome:
     """How a training ended. The forecaster given to `fit` then holds the best weights."""
 
     epochs: int
+    steps: int
     best_validation: float
     persistence: float
     ended: str
@@ -71,20 +76,25 @@ def plan_budget(
             raise InputError(f"--{name} must be above 0", found=str(value))
     if epochs is not None and max_minutes is None:
         return Budget(epochs, None, "as asked")
-    trial = copy.deepcopy(forecaster)
-    context, target, weight = next(iter(training))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    trial = copy.deepcopy(forecaster).to(device)
+    context, target, weight = (part.to(device) for part in next(iter(training)))
     durations = []
     for _ in range(3):
         start = time.perf_counter()
         loss(trial(context, target.shape[1]), target, weight).backward()  # type: ignore[no-untyped-call]
+        if device == "cuda":
+            torch.cuda.synchronize()
         durations.append(time.perf_counter() - start)
     step = min(durations[1:])
     epoch = step * (len(training) + len(validation) / 3)
-    minutes = max_minutes if max_minutes is not None else DEFAULT_MINUTES
-    possible = max(1, min(MOST_EPOCHS, int(0.95 * minutes * 60 / epoch)))
-    if epochs is not None:
-        possible = min(epochs, possible)
-    return Budget(possible, max_minutes, f"{step:.2f} s a step here, {epoch:.0f} s an epoch, about {minutes:g} min")
+    minutes = DEFAULT_MINUTES if max_minutes is None else max_minutes
+    possible = 0.95 * minutes * 60 / epoch
+    most = MOST_EPOCHS if epochs is None else epochs
+    reason = f"{step:.2f} s a step here, {epoch:.0f} s an epoch"
+    reason += "" if possible >= 1 else ", so that not even one is finished"
+    # Without --max-minutes the time is an estimate: a machine that turns out busier may take half as long again.
+    return Budget(max(1, min(most, int(possible))), minutes if max_minutes is not None else 1.5 * minutes, reason)
 
 
 def fit(
@@ -121,13 +131,21 @@ def fit(
     last = checkpoints / "last.ckpt"
     if resume and not last.is_file():
         raise InputError(f"{folder}: nothing to resume", found=f"no {last}", next_step="leave out --resume")
+    if resume:
+        done = int(torch.load(last, map_location="cpu", weights_only=True)["epoch"]) + 1
+        if done >= budget.epochs:
+            raise InputError(
+                f"{folder}: nothing is left to do; nothing was changed",
+                found=f"{done} epoch(s) done",
+                next_step=f"--epochs {2 * done} to go on",
+            )
     best = ModelCheckpoint(checkpoints, filename="best", monitor="validation", enable_version_counter=False)
     latest = ModelCheckpoint(checkpoints, filename="last", save_top_k=1, enable_version_counter=False)
     stopping = EarlyStopping(monitor="validation", patience=patience)
     interruptible = Interruptible()
     callbacks: list[L.Callback] = [best, latest, stopping, interruptible, History(folder / "history.jsonl")]
-    if budget.minutes is not None:
-        callbacks.append(Timer(duration=timedelta(minutes=budget.minutes), verbose=False))
+    timer = Timer(duration=None if budget.minutes is None else timedelta(minutes=budget.minutes), verbose=False)
+    callbacks.append(timer)
     task = Supervised(
         forecaster,
         loss,
@@ -141,6 +159,7 @@ def fit(
         # The loader is in memory: workers would only copy it. The Trainer suggests them all the same.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
+        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         # Lightning 2.6 asks torch 2.13 in an old way.
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
         trainer = L.Trainer(
@@ -152,29 +171,34 @@ def fit(
             num_sanity_val_steps=0,
             log_every_n_steps=1,
         )
-        trainer.fit(task, training, validation, ckpt_path=str(last) if resume else None, weights_only=True)
+        try:
+            trainer.fit(task, training, validation, ckpt_path=str(last) if resume else None, weights_only=True)
+        finally:
+            interruptible.give_back()  # after an error Lightning calls no teardown of callbacks
     if best.best_model_path:
         state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
         task.load_state_dict(state)
     persistence = float(trainer.callback_metrics.get("persistence", float("nan")))
     return Outcome(
         epochs=trainer.current_epoch,
+        steps=trainer.global_step,
         best_validation=float(best.best_model_score) if best.best_model_score is not None else float("nan"),
         persistence=persistence,
-        ended=_why(trainer, interruptible, stopping, budget),
+        ended=_why(trainer, interruptible, stopping, timer, budget),
     )
 
 
-def _why(trainer: L.Trainer, interruptible: Interruptible, stopping: EarlyStopping, budget: Budget) -> str:
+def _why(
+    trainer: L.Trainer, interruptible: Interruptible, stopping: EarlyStopping, timer: Timer, budget: Budget
+) -> str:
     if interruptible.interrupted:
-        return f"interrupted in epoch {trainer.current_epoch + 1}"
+        return f"interrupted in epoch {trainer.current_epoch}"
+    validation = float(trainer.callback_metrics.get("validation", 0.0))
+    if not math.isfinite(validation):
+        return f"the validation loss is not finite ({validation}): look at the data with nowcast inspect"
     if stopping.stopped_epoch:
         return f"no better validation loss for {stopping.patience} epochs"
-    if trainer.current_epoch < budget.epochs:
-        return f"the {budget.minutes:g} minutes were over"
+    left = timer.time_remaining()
+    if left is not None and left <= 0:
+        return f"the {budget.minutes:g} minutes were over in epoch {trainer.current_epoch} of {budget.epochs}"
     return f"all {budget.epochs} epochs done"
-
-
-def read_history(folder: Path) -> list[dict[str, float]]:
-    """The epochs of a run, oldest first."""
-    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]

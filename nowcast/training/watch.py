@@ -108,6 +108,10 @@ class Interruptible(L.Callback):
             trainer.should_stop = True
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Ctrl-C means again what it meant before."""
         if self._before is not None:
             signal.signal(signal.SIGINT, self._before)
             self._before = None

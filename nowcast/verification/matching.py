@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import bisect
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import check, iso, sequence_of
+from nowcast.cube import STEP_TOLERANCE, check, iso, sequence_of, time_step
 from nowcast.errors import InputError
-from nowcast.verification.units import spelled
+from nowcast.units import spelled
 
 __all__ = [
     "FORECAST_DIMS",
     "Match",
     "check_forecast",
     "check_grid",
+    "finder",
     "match",
     "positions",
     "reference_keys",
-    "time_keys",
 ]
 
 FORECAST_DIMS = ("forecast_reference_time", "lead_time", "channel", "y", "x")
@@ -45,7 +46,9 @@ class Match:
 
 
 def match(forecasts: Mapping[str, xr.DataArray], observed: xr.DataArray) -> Match:
-    """Match by valid time, exactly, whatever the unit of datetime64 (to the microsecond).
+    """Match by valid time to the nearest frame within `STEP_TOLERANCE` of the time step.
+
+    The clocks of radars jitter by seconds; forecasts are valid at whole time steps after their reference time.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def match(forecasts: Mapping[str, xr.DataArray], observed: xr.DataArray) -> Matc
         check_grid(forecast, observed, name)
         _check_meaning(forecast, observed, name)
     by_sequence = "sequence" in observed.coords and all("sequence" in each.coords for each in forecasts.values())
-    where = positions(time_keys(observed, by_sequence=by_sequence), "observed times")
+    frame_at = finder(observed, by_sequence=by_sequence)
     keys = {name: reference_keys(each, by_sequence=by_sequence) for name, each in forecasts.items()}
     lookup = {name: positions(each, f"forecast {name!r}: reference times") for name, each in keys.items()}
     leads = {name: _microseconds(each["lead_time"].values, "m8") for name, each in forecasts.items()}
@@ -76,7 +79,7 @@ def match(forecasts: Mapping[str, xr.DataArray], observed: xr.DataArray) -> Matc
     for name, forecast in forecasts.items():
         valid = _microseconds(_valid_time(forecast), "M8")[np.ix_(cases[name], lead_positions[name])]
         found = np.array(
-            [[where.get((key[0], time), -1) for time in row] for key, row in zip(common, valid.tolist(), strict=True)],
+            [[frame_at(key[0], time) for time in row] for key, row in zip(common, valid.tolist(), strict=True)],
             dtype=int,
         ).reshape(frames.shape)
         if name != first and (found != frames).any():
@@ -91,7 +94,7 @@ def match(forecasts: Mapping[str, xr.DataArray], observed: xr.DataArray) -> Matc
             "no forecast frame is valid at an observed time",
             found="; ".join(f"forecast {name!r} valid {_span(_valid_time(each))}" for name, each in forecasts.items()),
             needed=f"times among the observed ones, {_span(observed['time'].values)}",
-            next_step="pass the observations of the forecast's own period",
+            next_step="give the observations of the forecast's own period, or forecast from an earlier time: --at TIME",
         )
     return Match(
         references=forecasts[first]["forecast_reference_time"].values[cases[first]][used],
@@ -179,6 +182,32 @@ def time_keys(observed: xr.DataArray, *, by_sequence: bool) -> list[tuple[Hashab
     times = _microseconds(observed["time"].values, "M8").tolist()
     sequence = sequence_of(observed).tolist() if by_sequence else [None] * len(times)
     return list(zip(sequence, times, strict=True))
+
+
+def finder(observed: xr.DataArray, *, by_sequence: bool) -> Callable[[Hashable, int], int]:
+    """Gives the position of the frame of a sequence (None where they are not told apart) nearest to a time, else -1.
+
+    Raises
+    ------
+    InputError
+        A time that occurs twice.
+    """
+    keys = time_keys(observed, by_sequence=by_sequence)
+    positions(keys, "observed times")
+    tolerance = STEP_TOLERANCE * 1e6 * (time_step(observed) or 0.0)
+    by_name: dict[Hashable, list[tuple[int, int]]] = {}
+    for position, (name, time) in enumerate(keys):
+        by_name.setdefault(name, []).append((time, position))
+    for frames in by_name.values():
+        frames.sort()
+
+    def frame_at(name: Hashable, time: int) -> int:
+        frames = by_name.get(name, [])
+        after = bisect.bisect_left(frames, (time, -1))
+        near = [(abs(each[0] - time), each[1]) for each in frames[max(after - 1, 0) : after + 1]]
+        return min(near)[1] if near and min(near)[0] <= tolerance else -1
+
+    return frame_at
 
 
 def positions(keys: list[tuple[Hashable, int]], what: str) -> dict[tuple[Hashable, int], int]:

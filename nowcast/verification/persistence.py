@@ -12,9 +12,8 @@ from nowcast.verification.matching import (
     FORECAST_DIMS,
     check_forecast,
     check_grid,
-    positions,
+    finder,
     reference_keys,
-    time_keys,
 )
 
 __all__ = ["persistence"]
@@ -45,13 +44,14 @@ def persistence(observed: xr.DataArray, like: xr.DataArray, *, context: int = 1)
         No cube, no forecast cube, another grid, or a context below 1.
     """
     check(observed)
-    check_forecast(like, "like")
-    check_grid(like, observed, "like")
+    name = str(like.attrs.get("nowcast_model", "forecast"))
+    check_forecast(like, name)
+    check_grid(like, observed, name)
     if context < 1:
         raise InputError("persistence: context is too short", found=str(context), needed="at least 1 frame")
     by_sequence = "sequence" in observed.coords and "sequence" in like.coords
-    where = positions(time_keys(observed, by_sequence=by_sequence), "observed times")
-    frames = np.array([where.get(key, -1) for key in reference_keys(like, by_sequence=by_sequence)])
+    frame_at = finder(observed, by_sequence=by_sequence)
+    frames = np.array([frame_at(*key) for key in reference_keys(like, by_sequence=by_sequence)])
     run_start = np.concatenate([np.full(len(run), run.start) for run in runs(observed)])
     # A reference time that was not observed looks at frame 0 and is blanked: fancy indexing knows no "none".
     looked_at = np.maximum(frames, 0)

@@ -8,11 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import SAMPLED_FRAMES, time_step
+from nowcast.cube import thinned, time_step
 from nowcast.errors import InputError
-from nowcast.verification.units import spelled
+from nowcast.units import AMOUNTS, rain_rate_of_one, spelled
 
-__all__ = ["checked_scales", "checked_thresholds", "default_scales", "default_thresholds", "threshold_rule"]
+__all__ = [
+    "checked_scales",
+    "checked_thresholds",
+    "default_scales",
+    "default_thresholds",
+    "require_scorable",
+    "threshold_rule",
+]
 
 RAIN_RATES = (0.1, 1.0, 5.0, 10.0)
 """mm h-1"""
@@ -24,9 +31,6 @@ QUANTILES = (0.5, 0.9, 0.99)
 
 SCALES = (1, 5, 11, 21, 41)
 """Pixels; odd, so that a window has a central pixel."""
-
-_HOURLY = {"mm h-1": 1.0, "kg m-2 h-1": 1.0, "mm s-1": 1 / 3600, "kg m-2 s-1": 1 / 3600, "m s-1": 1e-3 / 3600}
-_AMOUNTS = {"mm": 1.0, "kg m-2": 1.0, "m": 1e-3}
 
 
 def default_thresholds(observed: xr.DataArray) -> list[float]:
@@ -44,21 +48,17 @@ def threshold_rule(observed: xr.DataArray) -> tuple[list[float], str]:
     name = str(observed.attrs.get("standard_name", ""))
     if units is not None and (units.lower() == "dbz" or "reflectivity" in name):
         return list(REFLECTIVITIES), "reflectivities in dBZ"
-    rain = any(word in name for word in ("rain", "precipitation"))
-    metres = units in ("m", "m s-1")
-    if units is not None and (rain or (not name and not metres)):
-        if units in _HOURLY:
-            return [_rounded(rate * _HOURLY[units]) for rate in RAIN_RATES], f"rain rates {_listed(RAIN_RATES)} mm h-1"
-        step = time_step(observed)
-        if units in _AMOUNTS and step is not None:
-            amounts = [_rounded(rate * step / 3600 * _AMOUNTS[units]) for rate in RAIN_RATES]
-            return amounts, f"rain rates {_listed(RAIN_RATES)} mm h-1 as amounts per time step of {step:g} s"
+    one = rain_rate_of_one(observed)
+    if one is not None:
+        rule = f"rain rates {_listed(RAIN_RATES)} mm h-1"
+        if units in AMOUNTS:
+            rule += f" as amounts per time step of {time_step(observed):g} s"
+        return [_rounded(rate / one) for rate in RAIN_RATES], rule
     return _quantiles(observed), f"quantiles {_listed(QUANTILES)} of the observed values"
 
 
 def _quantiles(observed: xr.DataArray) -> list[float]:
-    picks = np.unique(np.linspace(0, observed.sizes["time"] - 1, SAMPLED_FRAMES).round().astype(int))
-    values = observed.isel(time=picks).values.astype(float)
+    values = thinned(observed).values.astype(float)
     values = values[np.isfinite(values)]
     if not len(values):
         raise InputError("thresholds cannot be chosen: no observed pixel has a value", next_step="name the thresholds")
@@ -92,6 +92,20 @@ def checked_thresholds(thresholds: Sequence[float]) -> list[float]:
     if not values or not np.isfinite(values).all():
         raise InputError("thresholds: these cannot be scored", found=str(list(thresholds)), needed="finite numbers")
     return values
+
+
+def require_scorable(cube: xr.DataArray, *, thresholds: Sequence[float] | None, scales: Sequence[int] | None) -> None:
+    """Refuse thresholds and scales that could not be scored on this cube's grid: asked before long work, not after it.
+
+    Raises
+    ------
+    InputError
+        What `checked_thresholds` and `checked_scales` refuse.
+    """
+    if thresholds is not None:
+        checked_thresholds(thresholds)
+    if scales is not None:
+        checked_scales(scales, rows=cube.sizes["y"], columns=cube.sizes["x"])
 
 
 def default_scales(rows: int, columns: int) -> list[int]:

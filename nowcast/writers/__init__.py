@@ -15,7 +15,7 @@ from nowcast.errors import InputError
 from nowcast.writers import cf, netcdf, zarr
 from nowcast.writers.packing import DoesNotFitError
 
-__all__ = ["write_cube", "write_dataset"]
+__all__ = ["require_writable", "write_cube", "write_dataset"]
 
 _WRITERS = {".nc": netcdf.write, ".nc4": netcdf.write, ".zarr": zarr.write}
 
@@ -46,7 +46,7 @@ def write_cube(cube: xr.DataArray, path: str | os.PathLike[str], *, progress: Pr
     MachineError
         The disk is full, or the place may not be written.
     """
-    path = _checked(path)
+    path = require_writable(path)
     try:
         return _write(cf.to_dataset(cube), path, progress)
     except DoesNotFitError:
@@ -63,11 +63,22 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str]) -> Path:
     MachineError
         The disk is full, or the place may not be written.
     """
-    return _write(cf.encode_dataset(dataset), _checked(path), None)
+    return _write(cf.encode_dataset(dataset), require_writable(path), None)
 
 
-def _checked(path: str | os.PathLike[str]) -> Path:
+def require_writable(path: str | os.PathLike[str]) -> Path:
+    """The path, if an output may go there: asked before long work, not after it.
+
+    Raises
+    ------
+    InputError
+        Another suffix; no such folder; something that is not of this kind stands at `path`.
+    """
     path = Path(path)
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{path}: cannot be written", found=f"no folder {path.parent}", next_step=f"mkdir -p {path.parent}"
+        )
     if path.suffix not in _WRITERS:
         raise InputError(
             f"{path}: no way to write this kind of file",

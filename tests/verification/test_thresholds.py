@@ -11,7 +11,6 @@ import xarray as xr
 from nowcast.errors import InputError
 from nowcast.verification import default_scales, default_thresholds
 from nowcast.verification.thresholds import threshold_rule
-from nowcast.verification.units import spelled
 
 Maker = Callable[..., xr.DataArray]
 
@@ -70,22 +69,3 @@ def test_scales_fit_the_grid() -> None:
     assert default_scales(96, 96) == [1, 5, 11, 21, 41]
     assert default_scales(20, 300) == [1, 5, 11]
     assert default_scales(1, 1) == [1]
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("mm/h", "mm h-1"),
-        ("mm hr-1", "mm h-1"),
-        ("kg/m2/s", "kg m-2 s-1"),
-        ("kg m**-2", "kg m^-2"),
-        ("mm.h-1", "mm h-1"),
-    ],
-)
-def test_one_unit_has_one_spelling(one: str, other: str) -> None:
-    assert spelled(one) == spelled(other)
-
-
-def test_other_units_stay_other_units() -> None:
-    assert len({spelled(units) for units in ("mm h-1", "mm", "m s-1", "mm s-1", "K", "dBZ", "kg m-2", None)}) == 8
-    assert spelled(" ") is None

@@ -1,0 +1,171 @@
+"""Everything that fit settles before the first step, told as it is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from nowcast.config import Settings
+from nowcast.cube import Run, grid_step, iso, label, runs, sequence_of, time_step
+from nowcast.errors import InputError
+from nowcast.losses import WINDOW
+from nowcast.models import Forecaster, build
+from nowcast.progress import tell
+from nowcast.run.source import minutes
+from nowcast.scaling import Scaler, Statistics
+from nowcast.verification import require_scorable
+from nowcast.windows import PARTS, Split, WindowPlan, plan, split, suggest
+
+__all__ = ["Prepared", "cut", "prepare"]
+
+PATCH = 128
+"""Side of training patches where the field is larger and none is asked for."""
+
+SMALL_FOLD, LARGE_FOLD = 4, 8
+"""Pixels that the model folds along each side, for fields up to `PATCH` and for larger ones: there echoes move by more
+pixels from frame to frame, and what moves further than the layers reach cannot be followed."""
+
+SHORT = {"training": "train", "validation": "validate", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A cube, and how it is cut, scaled and learnt from; `settings` are resolved: nothing is left to be chosen."""
+
+    cube: xr.DataArray
+    settings: Settings
+    split: Split
+    plans: dict[str, WindowPlan]
+    scaler: Scaler
+    masked: bool
+
+    def keywords(self) -> dict[str, Any]:
+        """How `nowcast.models.build` makes the forecaster."""
+        own = self.settings.model.keywords()
+        return {"channels": self.cube.sizes["channel"], "masked": self.masked, **own}
+
+    def forecaster(self) -> Forecaster:
+        return build(self.settings.model.name, self.keywords())
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Plain data that is the same when a run is taken up again with the same files and settings."""
+        time = self.cube["time"].values
+        return {
+            "variable": str(self.cube.name),
+            "units": self.cube.attrs.get("units"),
+            "shape": list(self.cube.shape),
+            "grid_step": grid_step(self.cube),
+            "first": iso(time[0]),
+            "last": iso(time[-1]),
+            "training": [[run.start, run.stop] for run in self.split.training],
+            "scaler": {**self.scaler.to_dict(), "reason": ""},
+            "model": {"name": self.settings.model.name, **self.keywords()},
+        }
+
+
+def cut(cube: xr.DataArray, settings: Settings) -> tuple[int, int, Split]:
+    """Context, horizon and the parts of time, chosen where the settings leave them open.
+
+    Raises
+    ------
+    InputError
+        Too few frames, by the cube's name.
+    """
+    wanted = settings.windows
+    pieces = runs(cube)
+    try:
+        context, horizon = suggest(
+            pieces,
+            context=wanted.context,
+            horizon=wanted.horizon,
+            fractions=wanted.fractions,
+            embargo=wanted.embargo,
+        )
+        parts = split(pieces, window=context + horizon, fractions=wanted.fractions, embargo=wanted.embargo)
+    except InputError as error:
+        raise InputError(
+            f"{label(cube)}: {error.what}", found=error.found, needed=error.needed, next_step=error.next_step
+        ) from error
+    return context, horizon, parts
+
+
+def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
+    """Cut, scale and check; the training part is read once.
+
+    Raises
+    ------
+    InputError
+        Too few frames, no value, or settings that this cube cannot be fitted or scored with.
+    """
+    wanted = settings.windows
+    context, horizon, parts = cut(cube, settings)
+    step = time_step(cube) or 0.0
+    asked = wanted.context and wanted.horizon
+    tell(
+        f"windows  {context} frames in, {horizon} out ({minutes(horizon * step)} ahead): "
+        + ("as asked" if asked else "the longest that leaves enough to learn from")
+    )
+    side = wanted.patch or min(PATCH, max(cube.sizes["y"], cube.sizes["x"]))
+    patch = (min(side, cube.sizes["y"]), min(side, cube.sizes["x"]))
+    if "ssim" in settings.training.loss and min(patch) < WINDOW:
+        raise InputError(
+            f"{label(cube)}: the SSIM loss needs patches of {WINDOW} x {WINDOW} pixels",
+            found=f"{patch[0]} x {patch[1]}",
+        )
+    require_scorable(cube, thresholds=settings.scores.thresholds, scales=settings.scores.scales)
+    training = cube.isel(time=_frames(parts.training))
+    statistics = Statistics.of(training)
+    scaler = Scaler.fit(training, method=settings.scaling.method, statistics=statistics)
+    tell(f"scaling  {scaler}")
+    if statistics.missing:
+        share = statistics.missing / training.size
+        tell(f"missing  {share:.1%} of the training pixels: out of loss and scores, and shown to the model")
+    plans = {
+        name: plan(
+            cube,
+            context=context,
+            horizon=horizon,
+            stride=wanted.stride,
+            patch=patch,
+            patch_stride=max(1, min(patch) * 3 // 4) if name == "training" else min(patch),
+            within=parts.part(name),
+        )
+        for name in PARTS
+    }
+    _tell_parts(cube, parts, plans)
+    fold = settings.model.patch or (SMALL_FOLD if max(cube.sizes["y"], cube.sizes["x"]) <= PATCH else LARGE_FOLD)
+    resolved = settings.model_copy(
+        update={
+            "model": settings.model.model_copy(update={"patch": fold}),
+            "data": settings.data.model_copy(update={"variable": str(cube.name)}),
+            "windows": wanted.model_copy(
+                update={"context": context, "horizon": horizon, "patch": side, "embargo": parts.embargo}
+            ),
+            "scaling": settings.scaling.model_copy(update={"method": scaler.method}),
+        }
+    )
+    return Prepared(cube, resolved, parts, plans, scaler, masked=statistics.missing > 0)
+
+
+def _frames(pieces: tuple[Run, ...]) -> list[int]:
+    return [index for run in pieces for index in range(run.start, run.stop)]
+
+
+def _tell_parts(cube: xr.DataArray, parts: Split, plans: dict[str, WindowPlan]) -> None:
+    time = cube["time"].values
+    for name in PARTS:
+        stretch = time[_frames(parts.part(name))]
+        patches = len(plans[name].corners)
+        tell(
+            f"{SHORT[name]:<9}{iso(stretch.min())} to {iso(stretch.max())}: {len(plans[name].starts)} starting times"
+            + (f" x {patches} patches of {plans[name].patch[0]} x {plans[name].patch[1]}" if patches > 1 else "")
+        )
+    tell(f"embargo  {parts.embargo} frames between the parts, in none of them")
+    tested = len(plans["test"].starts)
+    if tested < 10:
+        tell(f"beware   {tested} starting time(s) to test on say little: give more frames to know more")
+    if len(np.unique(time)) < len(time) and len(np.unique(sequence_of(cube))) > 1:
+        tell("beware   sequences share times: training and test may hold the same hours at other places")

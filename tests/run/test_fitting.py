@@ -1,0 +1,221 @@
+"""Files in, a trained, scored run out."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+import nowcast
+from nowcast import config, model_file, run
+from nowcast.datasets import advected_echoes
+from nowcast.errors import InputError
+
+PARTS = ("training", "validation", "test")
+
+
+def test_scores_of_model_and_persistence(trained: xr.Dataset) -> None:
+    assert list(trained["forecaster"].values) == ["convlstm", "persistence"]
+    assert set(trained.dims) == {"forecaster", "lead_time", "threshold", "scale"}
+    for name in ("mse", "mae", "psnr", "ssim"):
+        assert trained[name].dims == ("forecaster", "lead_time")
+    for name in ("csi", "pod", "far"):
+        assert trained[name].dims == ("forecaster", "lead_time", "threshold")
+    assert trained["fss"].dims == ("forecaster", "lead_time", "threshold", "scale")
+    assert np.isfinite(trained["mse"]).all()
+    np.testing.assert_array_equal(
+        trained["lead_time"].values, np.arange(1, trained.sizes["lead_time"] + 1) * np.timedelta64(5, "m")
+    )
+
+
+def test_what_lies_in_the_run_folder(trained: xr.Dataset) -> None:
+    place = Path(trained.attrs["run"])
+    assert trained.attrs["model_file"] == str(place / "model.safetensors")
+    assert {entry.name for entry in place.iterdir()} == {
+        "begun.json", "checkpoints", "config.yaml", "forecast.png", "history.jsonl", "model.safetensors", "scores.nc",
+        "split.json",
+    }  # fmt: skip
+    assert (place / "forecast.png").read_bytes().startswith(b"\x89PNG")
+    with xr.open_dataset(place / "scores.nc") as scores:
+        xr.testing.assert_allclose(scores.load().drop_attrs(), trained.drop_attrs())
+
+
+def test_the_configuration_is_resolved_and_reads_back(trained: xr.Dataset) -> None:
+    path = Path(trained.attrs["run"]) / "config.yaml"
+    settings = config.resolve(path)
+    assert config.dump(settings) == path.read_text()
+    assert settings.data.variable == "rain_rate"
+    assert settings.model.hidden == (4,)
+    assert settings.training.epochs == 1
+    assert settings.training.batch == 4
+    assert settings.windows.context is not None
+    assert settings.windows.horizon == trained.sizes["lead_time"]
+    assert settings.windows.embargo is not None
+    assert settings.scaling.method == "log"
+
+
+def test_parts_share_no_frame_and_statistics_are_of_training(trained: xr.Dataset, showers: xr.DataArray) -> None:
+    place = Path(trained.attrs["run"])
+    told = json.loads((place / "split.json").read_text())
+    assert told["shared_frames"] == 0
+    assert told["statistics_from"] == "training"
+    frames = {
+        name: {frame for start, stop in told["parts"][name]["runs"] for frame in range(start, stop)} for name in PARTS
+    }
+    _, card = model_file.load(place / "model.safetensors")
+    window = card.context + card.horizon
+    for earlier, later in (("training", "validation"), ("validation", "test")):
+        assert min(frames[later]) - max(frames[earlier]) > window
+    values = showers.values[sorted(frames["training"])]
+    top = np.log1p(values.max() / card.scaler["floor"])
+    assert card.scaler["factor"] == pytest.approx(top, rel=1e-6)
+    assert np.log1p(showers.values.max() / card.scaler["floor"]) != pytest.approx(top, rel=1e-3)
+    first, last = (str(told["parts"]["training"][name]) for name in ("first", "last"))
+    assert (card.trained_on["first"], card.trained_on["last"]) == (first, last)
+    # the scored forecasts start and end within the test part
+    assert trained.attrs["first_reference_time"] >= told["parts"]["test"]["first"]
+    assert trained.attrs["last_reference_time"] < told["parts"]["test"]["last"]
+
+
+def test_history_has_a_line_per_epoch(trained: xr.Dataset) -> None:
+    lines = (Path(trained.attrs["run"]) / "history.jsonl").read_text().splitlines()
+    assert len(lines) == 1
+    assert set(json.loads(lines[0])) >= {"epoch", "training", "validation", "persistence", "learning_rate", "seconds"}
+
+
+def test_the_card_tells_what_a_forecast_needs(trained: xr.Dataset) -> None:
+    forecaster, card = model_file.load(trained.attrs["model_file"])
+    assert (card.model, card.variable, card.units, card.channels) == ("convlstm", "rain_rate", "mm h-1", 1)
+    assert card.time_step_seconds == 300.0
+    assert card.grid_step == {"y": 1000.0, "x": 1000.0, "units": "m", "y_rises": False, "x_rises": True}
+    assert card.masked is False
+    assert sum(weight.numel() for weight in forecaster.parameters()) > 0
+
+
+def test_values_of_the_test_period_touch_neither_scaler_nor_weights(
+    trained: xr.Dataset, showers: xr.DataArray, tmp_path: Path
+) -> None:
+    told = json.loads((Path(trained.attrs["run"]) / "split.json").read_text())
+    start = told["parts"]["validation"]["runs"][-1][1]  # the embargo before the test part is of no part either
+    changed = showers.copy(deep=True)
+    changed[start:] = np.random.default_rng(1).uniform(0, 500, changed[start:].shape).astype("float32")
+    again = run.fit(changed, run=tmp_path / "run", epochs=1, hidden=[4], batch=4, progress=False)
+    weights, card = (model_file.load(trained.attrs["model_file"])[i] for i in (0, 1))
+    others, other = (model_file.load(again.attrs["model_file"])[i] for i in (0, 1))
+    assert card.scaler == other.scaler
+    assert weights.state_dict().keys() == others.state_dict().keys()
+    for name, tensor in weights.state_dict().items():
+        assert torch.equal(tensor, others.state_dict()[name]), name
+    assert not np.allclose(trained["mse"], again["mse"]), "the test part itself is scored anew"
+
+
+def test_values_of_the_training_period_do(trained: xr.Dataset, showers: xr.DataArray, tmp_path: Path) -> None:
+    changed = showers.copy(deep=True)
+    changed[:5] = changed[:5] * 2
+    again = run.fit(changed, run=tmp_path / "run", epochs=1, hidden=[4], batch=4, progress=False)
+    ours, theirs = (model_file.load(one.attrs["model_file"])[0].state_dict() for one in (trained, again))
+    assert not all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_missing_pixels_are_masked_and_the_model_is_told(showers: xr.DataArray, tmp_path: Path) -> None:
+    holed = showers.copy(deep=True)
+    holed[:, :, :4, :4] = np.nan
+    holed[7] = np.nan
+    scores = run.fit(holed, run=tmp_path / "run", epochs=1, hidden=[4], progress=False)
+    _, card = model_file.load(scores.attrs["model_file"])
+    assert card.masked is True
+    assert np.isfinite(scores["mse"]).all()
+    assert (scores["pixels"] == scores["cases"] * (32 * 32 - 16)).all()
+
+
+def test_resuming_adds_epochs(showers: xr.DataArray, tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    run.fit(showers, run=place, epochs=1, hidden=[4], batch=4, progress=False)
+    first = (place / "history.jsonl").read_text().splitlines()
+    run.fit(showers, run=place, epochs=3, resume=True, progress=False)
+    lines = (place / "history.jsonl").read_text().splitlines()
+    assert lines[0] == first[0]
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
+    settings = config.resolve(place / "config.yaml")
+    assert settings.training.epochs == 3
+    assert settings.model.hidden == (4,)
+    assert settings.training.batch == 4
+
+
+def test_a_folder_in_use_is_refused(trained: xr.Dataset, showers: xr.DataArray) -> None:
+    place = Path(trained.attrs["run"])
+    before = {entry.name: entry.read_bytes() for entry in place.iterdir() if entry.is_file()}
+    with pytest.raises(InputError, match="something is there already"):
+        run.fit(showers, run=place, epochs=1, hidden=[4], progress=False)
+    assert {entry.name: entry.read_bytes() for entry in place.iterdir() if entry.is_file()} == before
+
+
+def test_a_config_file_and_flags_over_it(showers: xr.DataArray, tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("windows: {context: 3, horizon: 2}\nmodel: {hidden: [3]}\ntraining: {epochs: 1}\n")
+    scores = run.fit(showers, run=tmp_path / "run", config_file=tmp_path / "c.yaml", horizon=1, progress=False)
+    settings = config.resolve(tmp_path / "run" / "config.yaml")
+    assert (settings.windows.context, settings.windows.horizon) == (3, 1)
+    assert settings.model.hidden == (3,)
+    assert scores.sizes["lead_time"] == 1
+
+
+def test_ctrl_c_ends_well_with_a_model(showers: xr.DataArray, tmp_path: Path) -> None:
+    nowcast.write_cube(showers, tmp_path / "cube.zarr")
+    (tmp_path / "c.yaml").write_text("training: {patience: 1000}\nwindows: {context: 2, horizon: 2}\n")
+    words = ["fit", "cube.zarr", "--run", "run", "--config", "c.yaml", "--epochs", "500", "--hidden", "4"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "nowcast", *words],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        history = tmp_path / "run" / "history.jsonl"
+        end = time.monotonic() + 60
+        while time.monotonic() < end and process.poll() is None:
+            if history.is_file() and history.read_text().count("\n"):
+                break
+            time.sleep(0.05)
+        try:
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0, err
+    assert "interrupted in epoch" in err
+    assert "Traceback" not in err
+    assert "convlstm | persistence" in out
+    lines = history.read_text().splitlines()
+    assert 1 <= len(lines) < 500
+    forecast = run.forecast(tmp_path / "cube.zarr", run=tmp_path / "run", progress=False)
+    assert np.isfinite(forecast.values).all()
+
+
+def test_a_gap_in_time(tmp_path: Path) -> None:
+    holed = advected_echoes(frames=60, size=16).isel(time=[*range(30), *range(35, 60)])
+    scores = run.fit(holed, run=tmp_path / "run", epochs=1, hidden=[4], progress=False)
+    assert np.isfinite(scores["mse"]).all()
+    assert "refused" not in run.inspect(holed, progress=False)[1]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms"])
+def test_jittering_clocks_are_scored(unit: str, tmp_path: Path) -> None:
+    cube = advected_echoes(frames=60, size=16)
+    off = np.random.default_rng(0).integers(-12, 13, 60) * np.timedelta64(1, unit)
+    cube = cube.assign_coords(time=cube["time"].values.astype("datetime64[ns]") + off)
+    scores = run.fit(cube, run=tmp_path / "run", epochs=1, hidden=[4], context=4, horizon=4, progress=False)
+    assert (scores["cases"] >= 4).all()
+
+
+def test_too_few_frames_names_the_file(tmp_path: Path) -> None:
+    path = nowcast.write_cube(advected_echoes(frames=1, size=16), tmp_path / "one.nc")
+    with pytest.raises(InputError, match=r"one\.nc"):
+        run.fit(path, run=tmp_path / "run", progress=False)

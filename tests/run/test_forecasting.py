@@ -1,0 +1,125 @@
+"""A run and the newest frames make a forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from nowcast import run
+from nowcast.datasets import advected_echoes
+from nowcast.errors import InputError
+
+Still = Callable[..., Path]
+
+
+def test_a_trained_run_forecasts_the_newest_frames(trained: xr.Dataset, showers: xr.DataArray) -> None:
+    forecast = run.forecast(showers, run=trained.attrs["run"], progress=False)
+    assert forecast.dims == ("forecast_reference_time", "lead_time", "channel", "y", "x")
+    assert forecast.sizes["forecast_reference_time"] == 1
+    assert forecast.sizes["lead_time"] == trained.sizes["lead_time"]
+    assert forecast["forecast_reference_time"].values[0] == showers["time"].values[-1]
+    assert forecast.dtype == "float32"
+    assert np.isfinite(forecast.values).all()
+    assert forecast.attrs["units"] == "mm h-1"
+    assert forecast.attrs["nowcast_model"] == "convlstm"
+    xr.testing.assert_equal(forecast, run.forecast(showers, run=trained.attrs["model_file"], progress=False))
+
+
+def test_newest_at_and_every(cube: xr.DataArray, still: Still) -> None:
+    model = still(cube)
+    times = cube["time"].values
+    every = run.forecast(cube, run=model, every=True, progress=False)
+    np.testing.assert_array_equal(every["forecast_reference_time"].values, times[2:])
+    newest = run.forecast(cube, run=model, progress=False)
+    xr.testing.assert_equal(newest, every.isel(forecast_reference_time=[-1]))
+    one = run.forecast(cube, run=model, at="2026-05-01T00:20Z", progress=False)
+    xr.testing.assert_equal(one, every.sel(forecast_reference_time=["2026-05-01T00:20"]))
+    two = run.forecast(cube, run=model, at=[times[7], times[4], times[7]], progress=False)
+    xr.testing.assert_equal(two, every.sel(forecast_reference_time=times[[4, 7]]))
+
+
+def test_a_longer_horizon(cube: xr.DataArray, still: Still) -> None:
+    forecast = run.forecast(cube, run=still(cube), horizon=5, progress=False)
+    np.testing.assert_array_equal(forecast["lead_time"].values, np.arange(1, 6) * np.timedelta64(5, "m"))
+    np.testing.assert_array_equal(forecast["valid_time"].values[0], cube["time"].values[-1] + forecast["lead_time"])
+
+
+def test_no_context_reaches_over_a_gap(cube: xr.DataArray, still: Still) -> None:
+    holed = cube.isel(time=[0, 1, 2, 3, 6, 7, 8, 9])
+    model = still(cube)
+    every = run.forecast(holed, run=model, every=True, progress=False)
+    np.testing.assert_array_equal(every["forecast_reference_time"].values, cube["time"].values[[2, 3, 8, 9]])
+    with pytest.raises(InputError) as error:
+        run.forecast(holed, run=model, at="2026-05-01T00:35", progress=False)
+    for text in ("2026-05-01T00:35:00", "2 frame(s) in a row", "a gap lies before", "--at 2026-05-01T00:40:00"):
+        assert text in str(error.value)
+    with pytest.raises(InputError, match="1 frame"):
+        run.forecast(cube.isel(time=[0, 1, 2, 3, 7]), run=model, progress=False)
+
+
+def test_sequences_are_not_mixed(cube: xr.DataArray, still: Still) -> None:
+    two = cube.assign_coords(sequence=("time", ["a"] * 5 + ["b"] * 7))
+    every = run.forecast(two, run=still(cube), every=True, progress=False)
+    np.testing.assert_array_equal(
+        every["forecast_reference_time"].values, cube["time"].values[[2, 3, 4, 7, 8, 9, 10, 11]]
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        ("yesterday", ("--at 'yesterday' is not a time", "ISO 8601")),
+        ("2026-05-01T00:21", ("no frame at 2026-05-01T00:21:00", "2026-05-01T00:55:00", "--at 2026-05-01T00:20:00")),
+        ("2026-05-01T00:05", ("no forecast can start", "2 frame(s) in a row", "3")),
+    ],
+)
+def test_times_that_cannot_be(at: str, told: tuple[str, ...], cube: xr.DataArray, still: Still) -> None:
+    with pytest.raises(InputError) as error:
+        run.forecast(cube, run=still(cube), at=at, progress=False)
+    for text in told:
+        assert text in str(error.value)
+
+
+def test_a_pixel_never_seen_stays_missing(cube: xr.DataArray, still: Still) -> None:
+    holed = cube.copy(deep=True)
+    holed[9:, 0, 2, 3] = np.nan
+    forecast = run.forecast(holed, run=still(cube), progress=False)
+    missing = np.isnan(forecast.values)
+    assert missing[:, :, :, 2, 3].all()
+    assert missing.sum() == forecast.sizes["lead_time"]
+
+
+def test_a_large_forecast_stays_lazy(cube: xr.DataArray, still: Still, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = still(cube)
+    whole = run.forecast(cube, run=model, every=True, progress=False)
+    monkeypatch.setattr("nowcast.run.forecasting.MOST_IN_MEMORY", 1)
+    lazy = run.forecast(cube, run=model, every=True, progress=False)
+    assert lazy.chunks is not None
+    assert whole.chunks is None
+    xr.testing.assert_equal(lazy.compute(), whole)
+
+
+def test_the_cube_is_not_changed(cube: xr.DataArray, still: Still) -> None:
+    before = cube.copy(deep=True)
+    run.forecast(cube, run=still(cube), every=True, progress=False)
+    xr.testing.assert_identical(cube, before)
+
+
+def test_a_missing_pixel_is_never_zero(still: Still) -> None:
+    cube = advected_echoes(frames=12, size=16)
+    cube = cube.copy(data=np.full(cube.shape, 5, "float32"))
+    cube[-1, 0, 3, 3] = np.nan
+    pixel = run.forecast(cube, run=still(cube), progress=False).values[0, :, 0, 3, 3]
+    assert (np.isnan(pixel) | (pixel == 5)).all()
+
+
+@pytest.mark.parametrize("words", [{"every": True}, {"at": []}, {"horizon": -1}, {"horizon": 0}], ids=str)
+def test_nothing_to_forecast_is_refused(words: dict[str, Any], still: Still) -> None:
+    cube = advected_echoes(frames=2 if words.get("every") else 12, size=16)
+    with pytest.raises(InputError):
+        run.forecast(cube, run=still(cube), progress=False, **words)

@@ -1,0 +1,71 @@
+"""What a verb is given: a cube, or the paths of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from nowcast import write_cube
+from nowcast.errors import InputError
+from nowcast.run import source
+
+
+def test_a_cube_is_taken_as_it_is(cube: xr.DataArray) -> None:
+    assert source.cube_from(cube) is cube
+
+
+def test_a_path_and_a_list_of_paths(cube: xr.DataArray, tmp_path: Path) -> None:
+    path = write_cube(cube, tmp_path / "cube.nc")
+    for given in (path, str(path), [path], [str(path)]):
+        xr.testing.assert_equal(source.cube_from(given).compute(), source.cube_from(path).compute())
+    halves = [
+        write_cube(cube.isel(time=part), tmp_path / f"{i}.nc") for i, part in enumerate((slice(0, 5), slice(5, None)))
+    ]
+    assert source.cube_from(halves[::-1]).sizes["time"] == 12
+
+
+def test_what_is_no_cube(cube: xr.DataArray) -> None:
+    with pytest.raises(InputError, match="one variable"):
+        source.cube_from(cube.to_dataset())
+    with pytest.raises(InputError, match="dims"):
+        source.cube_from(cube.transpose("channel", "time", "y", "x"))
+
+
+def test_a_forecast_or_its_path(cube: xr.DataArray, still: Callable[..., Path], tmp_path: Path) -> None:
+    from nowcast import run
+
+    forecast = run.forecast(cube, run=still(cube), progress=False)
+    assert source.forecast_from(forecast) is forecast
+    path = write_cube(forecast, tmp_path / "forecast.nc")
+    xr.testing.assert_equal(source.forecast_from(path).compute().drop_vars("crs"), forecast.drop_vars("crs"))
+
+
+def test_one_line_about_a_cube(cube: xr.DataArray) -> None:
+    told = "rain_rate (mm h-1), 12 frames of 8 x 10, 2026-05-01 00:00 to 2026-05-01 00:55, every 5 min"
+    assert source.span(cube) == told
+    assert source.span(cube.isel(time=[0])).endswith("2026-05-01 00:00")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(1, "1 s"), (59.5, "59.5 s"), (60, "1 min"), (90, "1.5 min"), (3600, "60 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert source.minutes(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("data/radar.zarr", "radar"),
+        (Path("data/radar.2026.nc"), "radar"),
+        (["data/a b.nc", "data/c.nc"], "a-b"),
+        ("data/*.nc", "-"),
+        ("data/folder/", "folder"),
+    ],
+)
+def test_a_name_for_the_run(given: object, name: str, cube: xr.DataArray) -> None:
+    assert source.stem(given) == name
+    assert source.stem(cube) == "rain_rate"

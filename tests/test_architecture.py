@@ -1,0 +1,138 @@
+"""The rules of the house: imports go one way and weigh nothing, every module has its test, files stay readable."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import nowcast
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "nowcast"
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+HEAVY = {"torch", "xarray", "dask", "numpy", "pandas", "lightning", "matplotlib"}
+
+LONGEST = 320
+NO_TEST_OF_ITS_OWN = {
+    "__init__.py": "lazy names: tested here",
+    "__main__.py": "one call: tests/test_cli.py and tests/test_bad_input.py run it",
+    "readers/axes.py": "through open_cube: tests/readers/test_gridded.py",
+    "readers/channels.py": "through open_cube: tests/readers/test_gridded.py",
+    "readers/classic.py": "through open_cube: tests/readers/test_opening.py",
+    "readers/damage.py": "through open_cube: tests/readers/test_opening.py",
+    "readers/finding.py": "through open_cube: tests/readers/test_opening.py",
+    "readers/forecasts.py": "through open_forecast: tests/readers/test_opening.py, tests/test_counter_cube.py",
+    "readers/netcdf.py": "through open_cube: tests/readers/test_opening.py",
+    "readers/timing.py": "through open_cube: tests/readers/test_gridded.py",
+    "verification/events.py": "through score: tests/verification/test_score.py",
+    "verification/matching.py": "through score: tests/verification/test_score.py",
+    "verification/neighbourhood.py": "through score: tests/verification/test_score.py",
+    "verification/pixelwise.py": "through score: tests/verification/test_score.py",
+    "verification/structure.py": "through score: tests/verification/test_score.py",
+    "writers/packing.py": "through write_cube: tests/writers/test_netcdf.py",
+}
+
+
+def loaded_by(*options: str) -> set[str]:
+    """Top-level packages that a new interpreter has imported at its end."""
+    ended = subprocess.run(
+        [sys.executable, "-X", "importtime", *options], capture_output=True, text=True, cwd=ROOT, timeout=60, check=True
+    )
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rsplit("|", 1)[1].strip().split(".")[0] for line in lines}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-c", "import nowcast"),
+        ("-c", "import nowcast.cli"),
+        ("-m", "nowcast", "--help"),
+        ("-m", "nowcast", "fit", "-h"),
+    ],
+    ids=["import", "cli", "help", "usage"],
+)
+def test_a_light_start(options: tuple[str, ...]) -> None:
+    if options[-1] == "-h":
+        options = (*options[:-1], "--help")
+    loaded = loaded_by(*options)
+    assert "nowcast" in loaded
+    assert not loaded & HEAVY
+
+
+def test_the_check_of_a_light_start_can_fail() -> None:
+    assert "numpy" in loaded_by("-c", "import nowcast, numpy")
+
+
+def test_imports_go_one_way() -> None:
+    program = Path(sys.executable).parent / "lint-imports"
+    ended = subprocess.run([program, "--no-cache"], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stdout
+    assert "Contracts: 4 kept, 0 broken." in ended.stdout
+
+
+def test_the_contracts_cover_every_room() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    assert [contract["name"] for contract in contracts] == [
+        "imports go one way",
+        "the labelled side never imports torch",
+        "models and losses know no labels and no files",
+        "configuration stops at the top",
+    ]
+    layers, labelled, models, configured = contracts
+    ordered = {name.strip() for line in layers["layers"] for name in line.split("|")}
+    rooms = {f"nowcast.{path.parts[0].removesuffix('.py')}" for path in MODULES}
+    assert rooms - {"nowcast.__init__", "nowcast.__main__"} == ordered
+    assert {"torch", "lightning"} <= set(labelled["forbidden_modules"])
+    assert {"xarray", "dask", "zarr", "netCDF4"} <= set(models["forbidden_modules"])
+    assert configured["forbidden_modules"] == ["nowcast.config"]
+    below = {"nowcast.cli", "nowcast.run", "nowcast.config", "nowcast.atomic", "nowcast.progress", "nowcast.errors"}
+    assert set(configured["source_modules"]) == ordered - below
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_every_module_has_its_test(module: Path) -> None:
+    if module.name == "__init__.py" or str(module) in NO_TEST_OF_ITS_OWN:
+        return
+    mirror = ROOT / "tests" / module.parent / f"test_{module.name}"
+    assert mirror.is_file(), f"nowcast/{module} has no {mirror.relative_to(ROOT)}"
+    assert "def test_" in mirror.read_text()
+
+
+def test_the_exceptions_are_modules() -> None:
+    assert not [name for name in NO_TEST_OF_ITS_OWN if not (PACKAGE / name).is_file()]
+
+
+def test_names_tell_the_stage() -> None:
+    vague = {"utils", "util", "helpers", "helper", "common", "misc", "core", "base_utils", "tools"}
+    assert not [str(path) for path in MODULES if vague & {part.removesuffix(".py") for part in path.parts}]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_file_is_read_in_one_go(module: Path) -> None:
+    lines = len((PACKAGE / module).read_text().splitlines())
+    assert lines <= LONGEST
+
+
+def test_public_names_lead_somewhere() -> None:
+    assert sorted(nowcast.__all__) == nowcast.__all__
+    assert dir(nowcast) == nowcast.__all__
+    for name in nowcast.__all__:
+        assert getattr(nowcast, name) is not None
+    with pytest.raises(AttributeError, match="no_such_name"):
+        nowcast.no_such_name  # noqa: B018
+
+
+def test_doors_lead_somewhere() -> None:
+    for path in MODULES:
+        if path.name == "__main__.py":
+            continue
+        name = ".".join(("nowcast", *path.with_suffix("").parts)).removesuffix(".__init__")
+        module = importlib.import_module(name)
+        assert not [each for each in getattr(module, "__all__", []) if not hasattr(module, each)], name

@@ -1,0 +1,284 @@
+"""The model file: the same bits back, nothing executed, and no cube forecast that the model was not made for."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import xarray as xr
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from nowcast import model_file
+from nowcast.cube import grid_step, time_step
+from nowcast.errors import InputError
+from nowcast.model_file import FORMAT, Card
+from nowcast.models import Forecaster, build
+from nowcast.scaling import Scaler
+
+Maker = Callable[..., xr.DataArray]
+KEYWORDS = {"channels": 1, "masked": True, "hidden": [4, 4], "kernel": 3, "patch": 2, "blend": True}
+
+
+def tiny(seed: int = 0) -> Forecaster:
+    torch.manual_seed(seed)
+    model = build("convlstm", KEYWORDS)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    return model
+
+
+def card_of(cube: xr.DataArray, **changes: Any) -> Card:
+    card = Card(
+        model="convlstm",
+        keywords=KEYWORDS,
+        scaler=Scaler.fit(cube).to_dict(),
+        variable=str(cube.name),
+        units=cube.attrs.get("units"),
+        channels=cube.sizes["channel"],
+        grid_step=grid_step(cube),
+        time_step_seconds=time_step(cube) or 0.0,
+        context=3,
+        horizon=2,
+        masked=True,
+        trained_on={"source": "a cube in memory", "first": "2026-05-01T00:00:00", "last": "2026-05-01T00:30:00"},
+        versions=model_file.versions(),
+    )
+    return dataclasses.replace(card, **changes)
+
+
+@pytest.fixture
+def saved(cube: xr.DataArray, tmp_path: Path) -> Path:
+    return model_file.save(tmp_path / "model.safetensors", tiny(), card_of(cube))
+
+
+def with_card(path: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
+    """The same weights under another story."""
+    with safe_open(path, framework="pt") as file:
+        plain = json.loads(file.metadata()["nowcast"])
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    changed = change(plain)
+    save_file(weights, path, metadata={"nowcast": changed if isinstance(changed, str) else json.dumps(changed)})
+    return path
+
+
+# There and back
+
+
+def test_what_is_loaded_answers_in_the_same_bits(saved: Path, cube: xr.DataArray) -> None:
+    forecaster, card = model_file.load(saved)
+    context = torch.rand(2, 3, 2, 9, 10)
+    with torch.no_grad():
+        assert torch.equal(forecaster(context, 4), tiny()(context, 4))
+        assert not torch.equal(forecaster(context, 4), tiny(seed=1)(context, 4))
+    assert not forecaster.training
+    assert card == card_of(cube)
+    assert Scaler.from_dict(card.scaler) == Scaler.fit(cube)
+
+
+def test_the_card_lies_in_the_file_as_json_and_round_trips(saved: Path, cube: xr.DataArray) -> None:
+    with safe_open(saved, framework="pt") as file:
+        plain = json.loads(file.metadata()["nowcast"])
+    assert Card(**plain) == card_of(cube)
+    assert plain["format"] == FORMAT
+    assert set(plain["versions"]) >= {"nowcast", "torch"}
+
+
+def test_saving_and_loading_leave_no_other_file(saved: Path) -> None:
+    model_file.load(saved)
+    assert [path.name for path in saved.parent.iterdir()] == ["model.safetensors"]
+
+
+def test_a_failure_leaves_the_previous_file_as_it_was(
+    saved: Path, cube: xr.DataArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = saved.read_bytes()
+    write = Path.write_bytes
+
+    def half(path: Path, data: bytes) -> int:
+        write(path, data[: len(data) // 2])
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", half)
+    with pytest.raises(Exception, match="could not be written; nothing in its place was changed"):
+        model_file.save(saved, tiny(seed=1), card_of(cube))
+    monkeypatch.undo()
+    assert saved.read_bytes() == before
+    assert [path.name for path in saved.parent.iterdir()] == ["model.safetensors"]
+
+
+# What is refused
+
+
+def test_a_file_that_is_not_there_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such model file") as caught:
+        model_file.load(tmp_path / "model.safetensors")
+    assert "nowcast fit" in str(caught.value)
+    with pytest.raises(InputError, match="no such model file"):
+        model_file.load(tmp_path)
+
+
+def test_text_is_no_model(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_text("a readme, renamed\n" * 20)
+    with pytest.raises(InputError, match="not a model file, or it is damaged"):
+        model_file.load(path)
+    path.write_bytes(b"")
+    with pytest.raises(InputError, match="not a model file, or it is damaged"):
+        model_file.load(path)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
+def test_half_a_file_is_damaged(saved: Path, share: float) -> None:
+    whole = saved.read_bytes()
+    saved.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(InputError, match=r"model.safetensors: this is not a model file, or it is damaged"):
+        model_file.load(saved)
+
+
+def test_weights_of_somebody_else_are_refused(tmp_path: Path) -> None:
+    for metadata in (None, {"format": "pt"}):
+        save_file({"weight": torch.zeros(3)}, tmp_path / "other.safetensors", metadata=metadata)
+        with pytest.raises(InputError, match="a safetensors file, but not one of nowcast"):
+            model_file.load(tmp_path / "other.safetensors")
+
+
+class Trap:
+    """Touches a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_pickle_by_the_name_of_a_model_is_refused_and_not_executed(tmp_path: Path) -> None:
+    sprung = tmp_path / "sprung"
+    for write in (
+        lambda path: path.write_bytes(pickle.dumps(Trap(sprung))),
+        lambda path: torch.save({"state_dict": Trap(sprung)}, path),
+    ):
+        write(tmp_path / "model.safetensors")
+        with pytest.raises(InputError, match="not a model file"):
+            model_file.load(tmp_path / "model.safetensors")
+        assert not sprung.exists()
+    pickle.loads(pickle.dumps(Trap(sprung)))
+    assert sprung.exists(), "the trap works"
+
+
+def test_a_file_of_a_newer_format_asks_for_an_update(saved: Path) -> None:
+    newer = with_card(saved, lambda card: {**card, "format": FORMAT + 1, "versions": {"nowcast": "9.9"}, "more": 1})
+    with pytest.raises(InputError, match=r"written by a newer nowcast \(9.9\)") as caught:
+        model_file.load(newer)
+    assert caught.value.next_step == "update nowcast"
+
+
+STORIES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
+    "no json": (lambda card: "{", "cannot be read"),
+    "a list": (lambda card: [1], "cannot be read"),
+    "a field too few": (lambda card: {k: v for k, v in card.items() if k != "scaler"}, "cannot be read"),
+    "a default too few": (lambda card: {k: v for k, v in card.items() if k != "format"}, "cannot be read"),
+    "a field too many": (lambda card: {**card, "code": "1"}, "cannot be read"),
+    "no horizon": (lambda card: {**card, "horizon": 0}, "cannot be read"),
+    "half a frame": (lambda card: {**card, "context": 2.5}, "cannot be read"),
+    "no time step": (lambda card: {**card, "time_step_seconds": 0}, "cannot be read"),
+    "a step in words": (lambda card: {**card, "time_step_seconds": "5 min"}, "cannot be read"),
+    "no scaler": (lambda card: {**card, "scaler": {}}, "scaler is not one"),
+    "a scaler in words": (lambda card: {**card, "scaler": "log"}, "scaler is not one"),
+    "an unknown model": (lambda card: {**card, "model": "convltsm"}, "model 'convltsm' is not known"),
+    "a class for a model": (lambda card: {**card, "model": "os.system"}, "is not known"),
+    "a wrong keyword": (lambda card: {**card, "keywords": {"depth": 3}}, "no keyword 'depth'"),
+    "keywords in words": (lambda card: {**card, "keywords": {**KEYWORDS, "hidden": "many"}}, "do not fit the model"),
+    "another size": (lambda card: {**card, "keywords": {**KEYWORDS, "hidden": [4, 5]}}, "do not fit the model"),
+    "another model": (lambda card: {**card, "model": "persistence", "keywords": {}}, "do not fit the model"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), STORIES.values(), ids=STORIES.keys())
+def test_a_card_that_does_not_hold_together_is_refused(
+    saved: Path, change: Callable[[dict[str, Any]], Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        model_file.load(with_card(saved, change))
+
+
+# Which cubes it forecasts
+
+Change = Callable[[xr.DataArray], xr.DataArray]
+
+
+def coarse(cube: xr.DataArray) -> xr.DataArray:
+    return cube.assign_coords(y=cube["y"] * 2, x=cube["x"] * 2)
+
+
+MISFITS: dict[str, tuple[Change, tuple[str, str, str]]] = {
+    "variable": (lambda c: c.rename("dbz"), ("variable", "rain_rate", "dbz")),
+    "units": (lambda c: c.assign_attrs(units="m s-1"), ("units", "mm h-1", "m s-1")),
+    "no units": (lambda c: c.drop_attrs(deep=False), ("units", "mm h-1", "None")),
+    "channels": (lambda c: xr.concat([c, c], "channel"), ("channels", "1", "2")),
+    "time step": (lambda c: c[::2], ("time step", "300 s", "600 s")),
+    "grid step": (
+        lambda c: coarse(c).assign_coords(
+            y=("y", 2000.0 * c["y"].values / 1000, {"units": "m"}),
+            x=("x", 2000.0 * c["x"].values / 1000, {"units": "m"}),
+        ),
+        ("grid step", "1000 x 1000 m", "2000 x 2000 m"),
+    ),
+    "no grid": (lambda c: c.drop_vars("x"), ("grid step", "1000 x 1000 m", "none")),
+    "degrees": (
+        lambda c: c.assign_coords(
+            y=("y", c["y"].values, {"units": "degrees_north"}), x=("x", c["x"].values, {"units": "degrees_east"})
+        ),
+        ("grid step", "1000 x 1000 m", "1000 x 1000 degrees_east"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "row"), MISFITS.values(), ids=MISFITS.keys())
+def test_what_does_not_fit_is_one_row_of_wants_and_has(
+    cube: xr.DataArray, change: Change, row: tuple[str, str, str]
+) -> None:
+    card = card_of(cube)
+    assert model_file.mismatches(card, cube) == []
+    assert model_file.mismatches(card, change(cube)) == [row]
+
+
+def kilometres(cube: xr.DataArray) -> xr.DataArray:
+    return cube.assign_coords(
+        y=("y", cube["y"].values / 1000, {"units": "km"}), x=("x", cube["x"].values / 1000, {"units": "km"})
+    )
+
+
+def test_a_kilometre_is_a_thousand_metres_either_way(cube: xr.DataArray) -> None:
+    assert model_file.mismatches(card_of(cube), kilometres(cube)) == []
+    assert model_file.mismatches(card_of(kilometres(cube)), cube) == []
+    assert [name for name, _, _ in model_file.mismatches(card_of(cube), kilometres(coarse(cube)))] == ["grid step"]
+
+
+def test_one_frame_has_no_time_step_to_differ_by(cube: xr.DataArray) -> None:
+    assert model_file.mismatches(card_of(cube), cube.isel(time=[0])) == []
+
+
+def test_a_clock_that_jitters_still_fits(cube: xr.DataArray) -> None:
+    assert model_file.mismatches(card_of(cube, time_step_seconds=301.0), cube) == []
+    assert len(model_file.mismatches(card_of(cube, time_step_seconds=310.0), cube)) == 1
+
+
+def test_the_refusal_is_a_table_of_all_that_does_not_fit(cube: xr.DataArray) -> None:
+    other = cube.rename("dbz").assign_attrs(units="dBZ")[::2]
+    model_file.require(card_of(cube), cube, path="run/model.safetensors")
+    with pytest.raises(InputError, match=r"run/model.safetensors was not trained for variable 'dbz'") as caught:
+        model_file.require(card_of(cube), other, path="run/model.safetensors")
+    text = str(caught.value)
+    for words in ("wants rain_rate; cube has dbz", "wants mm h-1; cube has dBZ", "wants 300 s; cube has 600 s"):
+        assert words in text
+    assert "no forecast was made" in text
+    assert "grid step" not in text

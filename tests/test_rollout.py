@@ -1,0 +1,288 @@
+"""Forecast cubes: the right value at the right place and time, and no seam between tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+import nowcast
+from nowcast.errors import InputError
+from nowcast.models import ConvLSTM, Forecaster, Persistence
+from nowcast.rollout import forecast, reference_indices, run_tiled, usable_references
+from nowcast.scaling import Scaler
+
+Maker = Callable[..., xr.DataArray]
+AS_IT_IS = Scaler("unit", 0.0, 1.0)
+
+
+def persist(cube: xr.DataArray, references: list[int], *, horizon: int = 4, **keywords: object) -> xr.DataArray:
+    model = Persistence(channels=cube.sizes["channel"], masked=True)
+    return forecast(
+        model,
+        AS_IT_IS,
+        cube,
+        context=3,
+        horizon=horizon,
+        references=references,
+        name="persistence",
+        **keywords,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_every_pixel_of_every_lead_is_the_one_of_the_reference_time(cube_maker: Maker, lazy: bool) -> None:
+    cube = cube_maker((12, 2, 8, 10))
+    references = [2, 5, 11]
+    result = persist(cube.chunk(time=5) if lazy else cube, references)
+    assert result.dims == ("forecast_reference_time", "lead_time", "channel", "y", "x")
+    assert result.shape == (3, 4, 2, 8, 10)
+    assert result.dtype == np.float32
+    for place, index in enumerate(references):
+        for lead in range(4):
+            np.testing.assert_array_equal(result[place, lead], cube[index])
+
+
+def test_it_is_lazy_with_a_chunk_for_each_reference_time(cube: xr.DataArray) -> None:
+    calls: list[int] = []
+    result = persist(cube, [4, 7, 9], done=lambda: calls.append(1))
+    assert result.chunks is not None
+    assert result.chunks[0] == (1, 1, 1)
+    assert calls == []
+    result[1].compute()
+    assert len(calls) == 1
+    result.compute()
+    assert len(calls) == 4
+
+
+def test_times_are_those_of_the_cube_and_leads_are_its_steps(cube: xr.DataArray) -> None:
+    result = persist(cube, [4, 7])
+    np.testing.assert_array_equal(result["forecast_reference_time"], cube["time"][[4, 7]])
+    np.testing.assert_array_equal(result["lead_time"], np.arange(1, 5) * np.timedelta64(5, "m"))
+    for place in range(2):
+        for lead in range(4):
+            valid = result["valid_time"][place, lead].values
+            assert valid == result["forecast_reference_time"][place].values + result["lead_time"][lead].values
+    np.testing.assert_array_equal(result["valid_time"][0], cube["time"][5:9])
+
+
+def test_the_source_s_grid_and_story_are_kept_and_the_model_s_added(cube: xr.DataArray) -> None:
+    cube.encoding["source"] = "/data/radar.nc"
+    named = cube.assign_coords(channel=("channel", ["rain"]), exposure=("time", np.arange(12)))
+    result = persist(named, [4])
+    for name in ("y", "x", "crs", "channel"):
+        xr.testing.assert_identical(
+            result[name].drop_vars(set(result[name].coords) - {name}),
+            named[name].drop_vars(set(named[name].coords) - {name}),
+        )
+    assert "exposure" not in result.coords
+    assert result.name == "rain_rate"
+    assert {name: result.attrs[name] for name in cube.attrs} == cube.attrs
+    assert result.attrs["nowcast_model"] == "persistence"
+    assert result.attrs["nowcast_version"] == nowcast.__version__
+    assert "/data/radar.nc" in result.attrs["nowcast_inputs"]
+    assert "nowcast_model" not in named.attrs
+
+
+def test_the_scaler_is_applied_and_undone(cube: xr.DataArray) -> None:
+    seen: list[Tensor] = []
+
+    class Watching(Persistence):
+        def forward(self, context: Tensor, horizon: int) -> Tensor:
+            seen.append(context)
+            return super().forward(context, horizon)
+
+    scaler = Scaler.fit(cube, method="log")
+    result = forecast(Watching(), scaler, cube, context=3, horizon=2, references=[5], name="p").compute()
+    np.testing.assert_array_equal(seen[0][0].numpy(), scaler.apply(cube[3:6].values))
+    np.testing.assert_allclose(result[0, 0], cube[5], rtol=1e-4, atol=1e-2)
+
+
+def test_what_was_never_seen_is_missing_and_what_was_seen_earlier_is_held(cube: xr.DataArray) -> None:
+    cube.values[:, 0, 0, 0] = np.nan
+    cube.values[4:, 0, 1, 1] = np.nan
+    cube.values[5:, 0, 2, 2] = np.nan
+    cube.values[3:5, 0, 3, 3] = np.nan
+    cube.values[:3, 0, 4, 4] = np.nan
+    result = persist(cube, [5]).compute()
+    for lead in range(4):
+        frame = result[0, lead, 0].values
+        assert np.isnan(frame[0, 0])
+        assert frame[1, 1] == cube.values[3, 0, 1, 1]
+        assert frame[2, 2] == cube.values[4, 0, 2, 2]
+        assert frame[3, 3] == cube.values[5, 0, 3, 3]
+        assert frame[4, 4] == cube.values[5, 0, 4, 4]
+        assert np.isnan(frame).sum() == 1
+
+
+def test_frames_before_the_context_are_not_looked_at(cube: xr.DataArray) -> None:
+    cube.values[:3, 0, 0, 0] = 7
+    cube.values[3:, 0, 0, 0] = np.nan
+    assert np.isnan(persist(cube, [5]).values[0, :, 0, 0, 0]).all()
+
+
+# Reference times
+
+
+def test_a_gap_within_the_context_is_refused_with_a_time_that_would_do(cube_maker: Maker) -> None:
+    cube = cube_maker((12, 1, 4, 4)).drop_isel(time=5)
+    assert usable_references(cube, 3) == [2, 3, 4, 7, 8, 9, 10]
+    for index, nearest in ((5, "00:20"), (6, "00:40")):
+        with pytest.raises(InputError, match="no forecast can start at") as caught:
+            persist(cube, [10, index])
+        assert "a gap lies before them" in str(caught.value)
+        assert caught.value.next_step == f"--at 2026-05-01T{nearest}:00"
+    with pytest.raises(InputError, match=r"no forecast can start at 2026-05-01T00:05:00") as early:
+        persist(cube, [1])
+    assert "gap" not in str(early.value)
+
+
+def test_without_any_usable_time_more_frames_are_asked_for(cube_maker: Maker) -> None:
+    with pytest.raises(InputError) as caught:
+        persist(cube_maker((2, 1, 4, 4)), [1])
+    assert caught.value.next_step == "give more frames"
+    with pytest.raises(InputError, match="one frame has no time step"):
+        persist(cube_maker((1, 1, 4, 4)), [0])
+
+
+def test_a_context_never_reaches_into_another_sequence(cube: xr.DataArray) -> None:
+    clips = cube.assign_coords(sequence=("time", [0] * 5 + [1] * 7))
+    assert usable_references(clips, 3) == [2, 3, 4, 7, 8, 9, 10, 11]
+    with pytest.raises(InputError, match="no forecast can start"):
+        persist(clips, [6])
+    np.testing.assert_array_equal(persist(clips, [7])[0, 0], cube[7])
+
+
+@pytest.mark.parametrize("at", ["2026-05-01T00:10", "2026-05-01T00:10:00Z", "2026-05-01 00:10:00.000"])
+def test_a_time_is_found_however_it_is_written(cube: xr.DataArray, at: str) -> None:
+    assert reference_indices(cube, at) == [2]
+    assert reference_indices(cube, np.datetime64(at.removesuffix("Z"))) == [2]
+
+
+@pytest.mark.parametrize(
+    ("at", "nearest"),
+    [
+        ("2026-05-01T00:11", "00:10:00"),
+        ("2026-05-01T00:14", "00:15:00"),
+        ("2030-01-01", "00:55:00"),
+        ("1999", "00:00:00"),
+    ],
+)
+def test_a_time_that_is_not_there_is_told_the_nearest_one(cube: xr.DataArray, at: str, nearest: str) -> None:
+    with pytest.raises(InputError, match="no frame at") as caught:
+        reference_indices(cube, at)
+    assert caught.value.next_step == f"--at 2026-05-01T{nearest}"
+    assert "2026-05-01T00:00:00 to 2026-05-01T00:55:00" in str(caught.value)
+
+
+def test_what_is_no_time_is_told_how_a_time_looks(cube: xr.DataArray) -> None:
+    with pytest.raises(InputError, match="--at 'ten past' is not a time") as caught:
+        reference_indices(cube, "ten past")
+    assert "2026-05-01T00:55:00" in str(caught.value)
+
+
+# Tiles
+
+
+class Blur(Forecaster):
+    """Repeated 3 x 3 convolutions: each lead looks one pixel farther; outside the field is 0."""
+
+    def __init__(self, *, channels: int = 1, masked: bool = False) -> None:
+        super().__init__(channels=channels, masked=masked)
+        torch.manual_seed(0)
+        self.convolution = nn.Conv2d(channels, channels, 3, padding=1)
+
+    def forward(self, context: Tensor, horizon: int) -> Tensor:
+        frames = [context[:, -1]]
+        for _ in range(horizon):
+            frames.append(torch.tanh(self.convolution(frames[-1])))
+        return torch.stack(frames[1:], dim=1)
+
+
+@pytest.mark.parametrize("size", [(70, 53), (40, 90), (31, 33), (32, 32)])
+def test_tiles_that_see_far_enough_make_the_same_forecast_as_the_whole(size: tuple[int, int]) -> None:
+    context = torch.rand(2, 2, 3, *size)
+    model = Blur(channels=3)
+    with torch.no_grad():
+        whole = model(context, 3)
+    # Each pixel is answered by tiles that see at least half a halo around it.
+    tiled = run_tiled(model, context, 3, tile=32, halo=6)
+    torch.testing.assert_close(tiled, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_a_small_field_is_forecast_whole_in_the_same_bits() -> None:
+    context = torch.rand(1, 2, 1, 30, 32)
+    model = Blur()
+    with torch.no_grad():
+        assert torch.equal(run_tiled(model, context, 3, tile=32, halo=6), model(context, 3))
+
+
+def test_tiles_of_a_convlstm_meet_within_tolerance() -> None:
+    torch.manual_seed(0)
+    model = ConvLSTM(hidden=(4,), patch=2)
+    nn.init.normal_(model.output.weight, std=3.0)
+    context = torch.rand(1, 2, 1, 64, 48)
+    with torch.no_grad():
+        whole = model(context, 2)
+    tiled = run_tiled(model, context, 2, tile=32, halo=8)
+    torch.testing.assert_close(tiled, whole, rtol=0, atol=0.05 * float((whole - context[:, -1:]).abs().max()))
+    # Far from the places where tiles meet (rows 16-32 and 32-48, columns 16-32) there is one tile and its own border.
+    torch.testing.assert_close(tiled[..., :10, :10], whole[..., :10, :10], rtol=1e-5, atol=1e-6)
+    assert (whole - context[:, -1:]).abs().max() > 0.1, "the network says something"
+
+
+@given(
+    st.tuples(st.integers(1, 80), st.integers(1, 80)), st.integers(0, 9), st.integers(1, 30), st.sampled_from([1, 3])
+)
+@settings(deadline=None, max_examples=60)
+def test_every_pixel_is_answered_by_some_tile(size: tuple[int, int], halo: int, inner: int, horizon: int) -> None:
+    """Persistence blended with itself is itself; a weight of nothing would be NaN, a wrong place another number."""
+    context = torch.arange(1.0, 1 + size[0] * size[1]).reshape(1, 1, 1, *size)
+    tiled = run_tiled(Persistence(), context, horizon, tile=2 * halo + inner, halo=halo)
+    assert tiled.shape == (1, horizon, 1, *size)
+    torch.testing.assert_close(tiled, context.expand_as(tiled), rtol=1e-5, atol=0)
+
+
+def test_answers_that_differ_between_tiles_are_blended_without_a_seam() -> None:
+    class Alternating(Forecaster):
+        calls = 0
+
+        def forward(self, context: Tensor, horizon: int) -> Tensor:
+            self.calls += 1
+            return torch.full_like(context[:, :1], float(self.calls % 2))
+
+    model = Alternating()
+    row = run_tiled(model, torch.zeros(1, 1, 1, 20, 152), 1, tile=56, halo=4)[0, 0, 0, 0]
+    assert model.calls == 3
+    assert (row[:48] == 1).all()
+    assert (row[56:96] == 0).all()
+    step = row.diff().abs()
+    assert 0 < step.max() <= 1 / 4
+
+
+def test_a_forecast_in_tiles_is_the_same_cube(cube_maker: Maker) -> None:
+    cube = cube_maker((6, 1, 40, 44))
+    xr.testing.assert_allclose(
+        persist(cube, [3, 5], tile=24, halo=4).compute(), persist(cube, [3, 5]).compute(), rtol=1e-6
+    )
+
+
+def test_no_gradient_is_kept_and_the_forecaster_is_in_evaluation_mode(cube: xr.DataArray) -> None:
+    model = Blur().train()
+    result = forecast(model, AS_IT_IS, cube / 1e4, context=2, horizon=2, references=[4], name="blur").compute()
+    assert not model.training
+    assert np.isfinite(result).all()
+    assert not run_tiled(model, torch.rand(1, 2, 1, 8, 8), 2, tile=64, halo=8).requires_grad
+
+
+def test_sequences_are_kept_along_the_reference_times(cube: xr.DataArray) -> None:
+    clips = cube.assign_coords(sequence=("time", ["a"] * 5 + ["b"] * 7))
+    result = persist(clips, [3, 4, 8])
+    assert result["sequence"].dims == ("forecast_reference_time",)
+    assert result["sequence"].values.tolist() == ["a", "a", "b"]

@@ -1,0 +1,357 @@
+"""Fitting, for real and in seconds: it learns, it can be ended at any time, and it can be taken up again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import lightning as L
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from nowcast.errors import InputError
+from nowcast.losses import mse
+from nowcast.models import ConvLSTM
+from nowcast.progress import quiet
+from nowcast.scaling import Scaler
+from nowcast.tensors import Batch, Windows, loader
+from nowcast.training import Budget, Outcome, fit, plan_budget
+from nowcast.training.fit import DEFAULT_MINUTES, MOST_EPOCHS
+from nowcast.windows import plan
+
+KEYS = {"epoch", "step", "training", "validation", "persistence", "learning_rate", "seconds"}
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def _alone() -> Iterator[None]:
+    """Silent, on one thread: networks this small only wait for each other on more. Signals as they were."""
+    threads, handler = torch.get_num_threads(), signal.getsignal(signal.SIGINT)
+    torch.set_num_threads(1)
+    with quiet():
+        yield
+    torch.set_num_threads(threads)
+    signal.signal(signal.SIGINT, handler)
+
+
+def moving_blob(frames: int = 40, size: int = 16) -> xr.DataArray:
+    """A square that moves two pixels a frame around a field without borders: the next frame is certain."""
+    values = np.zeros((frames, 1, size, size), "float32")
+    for frame in range(frames):
+        values[frame, 0, 4:9, 4:9] = 1
+        values[frame, 0] = np.roll(values[frame, 0], (2 * frame, 2 * frame), axis=(0, 1))
+    times = np.datetime64("2026-05-01", "ns") + np.arange(frames) * np.timedelta64(60, "s")
+    return xr.DataArray(values, dims=("time", "channel", "y", "x"), coords={"time": times}, name="blob")
+
+
+def loaders(frames: int = 24, batch: int = 4) -> tuple[DataLoader[Batch], DataLoader[Batch]]:
+    cube = moving_blob(frames + 10)
+    scaler = Scaler("unit", 0.0, 1.0)
+    parts = cube[:frames], cube[frames:]
+    windows = [Windows(part, plan(part, context=2, horizon=2), scaler, masked=False) for part in parts]
+    return loader(windows[0], batch=batch, shuffle=True), loader(windows[1], batch=batch, shuffle=False)
+
+
+def network(seed: int = 0, hidden: int = 8) -> ConvLSTM:
+    torch.manual_seed(seed)
+    return ConvLSTM(hidden=(hidden,), patch=2)
+
+
+def fitted(folder: Path, model: ConvLSTM, *, epochs: int = 2, minutes: float | None = None, **keywords: Any) -> Outcome:
+    training, validation = keywords.pop("loaders", None) or loaders()
+    loss = keywords.pop("loss", mse)
+    folder.mkdir(exist_ok=True)
+    return fit(model, loss, training, validation, folder=folder, budget=Budget(epochs, minutes, "as asked"), **keywords)
+
+
+def weights(path: Path) -> dict[str, Tensor]:
+    state = torch.load(path, weights_only=True)["state_dict"]
+    return {name.removeprefix("forecaster."): value for name, value in state.items()}
+
+
+def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    return set(one) == set(other) and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def validation_of(model: ConvLSTM) -> float:
+    with torch.no_grad():
+        parts = [(mse(model(b.context, 2), b.target, b.weight).item(), len(b.context)) for b in loaders()[1]]
+    return sum(loss * size for loss, size in parts) / sum(size for _, size in parts)
+
+
+def test_a_network_learns_what_moves_and_beats_persistence(tmp_path: Path) -> None:
+    model = network()
+    outcome = fitted(tmp_path, model, epochs=20, learning_rate=3e-2)
+    assert outcome.best_validation < 0.5 * outcome.persistence
+    assert outcome.epochs == 20
+    assert outcome.ended == "all 20 epochs done"
+    history = read_history(tmp_path)
+    assert [line["epoch"] for line in history] == list(range(1, 21))
+    assert history[-1]["training"] < 0.5 * history[0]["training"]
+    assert min(line["validation"] for line in history) == pytest.approx(outcome.best_validation)
+    assert validation_of(model) == pytest.approx(outcome.best_validation, rel=1e-4)
+
+
+def test_the_history_has_a_line_an_epoch_with_the_documented_keys(tmp_path: Path) -> None:
+    outcome = fitted(tmp_path, network(), epochs=3)
+    text = (tmp_path / "history.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert [line["step"] for line in lines] == [6, 12, 18]
+    assert all(set(line) == KEYS for line in lines)
+    assert lines[-1]["persistence"] == pytest.approx(outcome.persistence)
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+
+
+def test_the_best_weights_stand_in_the_forecaster_not_the_last(tmp_path: Path) -> None:
+    judged = iter(range(1000))
+
+    def worse_and_worse(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        loss = mse(prediction, target, weight)
+        return loss if torch.is_grad_enabled() else loss + next(judged)
+
+    model = network()
+    outcome = fitted(tmp_path, model, epochs=3, loss=worse_and_worse)
+    losses = [line["validation"] for line in read_history(tmp_path)]
+    assert losses == sorted(losses)
+    best, last = (weights(tmp_path / "checkpoints" / f"{name}.ckpt") for name in ("best", "last"))
+    assert same(model.state_dict(), best)
+    assert not same(best, last)
+    assert outcome.best_validation == pytest.approx(losses[0])
+    assert outcome.epochs == 3
+
+
+def test_the_same_seed_learns_the_same_weights(tmp_path: Path) -> None:
+    one, other, third = network(1), network(1), network(2)
+    for name, model in (("one", one), ("other", other), ("third", third)):
+        fitted(tmp_path / name, model)
+    assert same(one.state_dict(), other.state_dict())
+    assert not same(one.state_dict(), third.state_dict())
+
+
+def test_each_epoch_has_its_own_order(tmp_path: Path) -> None:
+    orders: list[list[int]] = []
+
+    class Watched(Windows):
+        def __getitem__(self, index: int) -> Batch:
+            orders[-1].append(index)
+            return super().__getitem__(index)
+
+    cube = moving_blob(20)
+    windows = Watched(cube, plan(cube, context=2, horizon=2), Scaler("unit", 0.0, 1.0), masked=False)
+    training = loader(windows, batch=4, shuffle=True)
+    begin = type(training.sampler).__iter__
+
+    def watched(sampler: Any) -> Any:
+        orders.append([])
+        return begin(sampler)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(training.sampler), "__iter__", watched)
+        fitted(tmp_path, network(), epochs=3, loaders=(training, loaders()[1]))
+    full = [order for order in orders if sorted(order) == list(range(17))]
+    assert len(full) == 3
+    assert len({tuple(order) for order in full}) == 3
+
+
+# Taken up again
+
+AGAIN = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
+
+
+@AGAIN
+def test_it_is_taken_up_after_the_last_epoch_and_no_epoch_is_told_twice(tmp_path: Path) -> None:
+    fitted(tmp_path, network(), epochs=2)
+    before = (tmp_path / "history.jsonl").read_text().splitlines()
+    model = network(seed=7)
+    outcome = fitted(tmp_path, model, epochs=4, resume=True)
+    after = (tmp_path / "history.jsonl").read_text().splitlines()
+    assert after[:2] == before
+    assert [line["epoch"] for line in read_history(tmp_path)] == [1, 2, 3, 4]
+    assert [line["step"] for line in read_history(tmp_path)] == [6, 12, 18, 24]
+    assert outcome.epochs == 4
+    assert same(model.state_dict(), weights(tmp_path / "checkpoints" / "best.ckpt"))
+
+
+@AGAIN
+def test_a_training_in_two_halves_is_the_one_in_one_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = network()
+    fitted(tmp_path / "whole", whole, epochs=4)
+    half = network()
+    begin = L.Trainer.__init__
+    # The same four epochs were planned; the first run was cut off after two.
+    with monkeypatch.context() as patch:
+        patch.setattr(L.Trainer, "__init__", lambda self, **keywords: begin(self, **{**keywords, "max_epochs": 2}))
+        fitted(tmp_path / "half", half, epochs=4, minutes=5.0)
+    rest = network(seed=9)
+    fitted(tmp_path / "half", rest, epochs=4, minutes=5.0, resume=True)
+    for one, other in zip(read_history(tmp_path / "whole"), read_history(tmp_path / "half"), strict=True):
+        for key in KEYS - {"seconds"}:
+            assert one[key] == pytest.approx(other[key], rel=1e-5), key
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(rest.state_dict()[name], value)
+
+
+def test_without_a_checkpoint_there_is_nothing_to_take_up(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to resume") as caught:
+        fitted(tmp_path, network(), resume=True)
+    assert caught.value.next_step == "leave out --resume"
+
+
+# Ends before its time
+
+
+def test_it_ends_when_validation_gets_no_better(tmp_path: Path) -> None:
+    outcome = fitted(tmp_path, network(), epochs=30, learning_rate=1e-12, patience=2)
+    assert outcome.epochs == 3
+    assert outcome.ended == "no better validation loss for 2 epochs"
+    assert len(read_history(tmp_path)) == 3
+
+
+def test_an_interrupt_keeps_what_was_learnt_and_says_so(tmp_path: Path) -> None:
+    seen = {"steps": 0}
+
+    def loss(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        if prediction.requires_grad:
+            seen["steps"] += 1
+            if seen["steps"] == 9:  # within the second epoch of six steps
+                os.kill(os.getpid(), signal.SIGINT)
+        return mse(prediction, target, weight)
+
+    before = signal.getsignal(signal.SIGINT)
+    model = network()
+    outcome = fitted(tmp_path, model, epochs=50, loss=loss)
+    assert outcome.ended.startswith("interrupted in epoch 2")
+    assert seen["steps"] == 9
+    assert signal.getsignal(signal.SIGINT) is before
+    assert same(model.state_dict(), weights(tmp_path / "checkpoints" / "best.ckpt"))
+    assert np.isfinite(outcome.best_validation)
+
+
+@AGAIN
+def test_an_interrupted_run_can_be_taken_up(tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def loss(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        if stop.is_set():
+            stop.clear()
+            sender = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT))
+            sender.start()
+            sender.join()
+        return mse(prediction, target, weight)
+
+    training, validation = loaders()
+    passes = iter(range(1000))
+    model = network()
+    model.register_forward_hook(lambda *_: stop.set() if next(passes) == 10 else None)
+    outcome = fitted(tmp_path, model, epochs=4, loss=loss, loaders=(training, validation))
+    assert outcome.ended.startswith("interrupted")
+    again = fitted(tmp_path, network(seed=3), epochs=4, resume=True)
+    assert again.ended == "all 4 epochs done"
+    assert [line["epoch"] for line in read_history(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_the_minutes_end_it(tmp_path: Path) -> None:
+    outcome = fitted(tmp_path, network(), epochs=100_000, minutes=1 / 60)
+    assert outcome.ended == f"the 0.0166667 minutes were over in epoch {outcome.epochs} of 100000"
+    assert 1 <= outcome.epochs < 2000
+    assert read_history(tmp_path)[-1]["seconds"] < 20
+    assert np.isfinite(outcome.best_validation)
+
+
+def test_a_loss_that_is_not_finite_is_bad_input(tmp_path: Path) -> None:
+    cube = moving_blob(20)
+    windows = Windows(cube, plan(cube, context=2, horizon=2), Scaler("unit", 0.0, 1e-30), masked=False)
+    bad = loader(windows, batch=4, shuffle=True)
+    with pytest.raises(InputError, match=r"the loss became (inf|nan) in epoch 1, step 0") as caught:
+        fitted(tmp_path, network(), loaders=(bad, loaders()[1]), learning_rate=0.02)
+    assert "--learning-rate 0.002" in str(caught.value)
+
+
+def test_an_error_gives_the_signal_back(tmp_path: Path) -> None:
+    def broken(*_: Tensor) -> Tensor:
+        raise RuntimeError("broken")
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(RuntimeError, match="broken"):
+        fitted(tmp_path, network(), loss=broken)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_validation_loss_that_is_not_finite_ends_it_in_words(tmp_path: Path) -> None:
+    """A code for missing values that nobody declared, in the validation part alone."""
+    cube = moving_blob(20)
+    windows = Windows(cube, plan(cube, context=2, horizon=2), Scaler("unit", 0.0, 1e-30), masked=False)
+    outcome = fitted(tmp_path, network(), epochs=5, loaders=(loaders()[0], loader(windows, batch=4, shuffle=False)))
+    assert "validation" in outcome.ended
+    assert "finite" in outcome.ended
+
+
+# How long
+
+
+def test_epochs_that_are_asked_for_are_the_budget() -> None:
+    assert plan_budget(network(), mse, *loaders(), epochs=7) == Budget(7, None, "as asked")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each step takes two seconds."""
+    ticks = iter(range(0, 10**6, 2))
+    module = sys.modules["nowcast.training.fit"]  # the package's own `fit` is the function
+    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
+
+
+@pytest.mark.usefixtures("clock")
+def test_the_time_there_is_settles_the_epochs() -> None:
+    training, validation = loaders()
+    epoch = 2 * (len(training) + len(validation) / 3)
+    free = plan_budget(network(), mse, training, validation)
+    assert free.epochs == min(MOST_EPOCHS, int(0.95 * DEFAULT_MINUTES * 60 / epoch))
+    assert free.minutes == 1.5 * DEFAULT_MINUTES
+    assert free.reason.startswith("2.00 s a step")
+    hour = plan_budget(network(), mse, training, validation, max_minutes=10)
+    assert hour.epochs == int(0.95 * 600 / epoch)
+    assert hour.minutes == 10
+    assert plan_budget(network(), mse, training, validation, max_minutes=0.01).epochs == 1
+    assert plan_budget(network(), mse, training, validation, max_minutes=1e6).epochs == MOST_EPOCHS
+    both = plan_budget(network(), mse, training, validation, epochs=3, max_minutes=10)
+    assert (both.epochs, both.minutes) == (3, 10)
+    assert plan_budget(network(), mse, training, validation, epochs=99999, max_minutes=10).epochs == hour.epochs
+
+
+def test_trying_a_step_changes_no_weight() -> None:
+    model = network()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    plan_budget(model, mse, *loaders())
+    assert same(model.state_dict(), before)
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("keywords", "said"),
+    [({"epochs": 0}, "--epochs must be above 0"), ({"max_minutes": -1.0}, "--max-minutes must be above 0")],
+)
+def test_no_epoch_and_no_time_are_refused(keywords: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        plan_budget(network(), mse, *loaders(), **keywords)
+
+
+def test_an_unknown_optimiser_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="optimiser 'sgd' is not known"):
+        fitted(tmp_path, network(), optimiser="sgd")
+    assert list(tmp_path.iterdir()) == []

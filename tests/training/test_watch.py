@@ -1,0 +1,127 @@
+"""What a run writes while it goes on, and how Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from nowcast.progress import quiet
+from nowcast.training.watch import History, Interruptible, Progress
+
+
+def trainer_at(epoch: int, **metrics: float) -> Any:
+    """As much of a Trainer as the callbacks look at."""
+    optimiser = SimpleNamespace(param_groups=[{"lr": 0.01}])
+    return SimpleNamespace(
+        current_epoch=epoch,
+        global_step=10 * (epoch + 1),
+        callback_metrics={name: torch.tensor(value) for name, value in metrics.items()},
+        optimizers=[optimiser],
+        num_training_batches=4,
+        should_stop=False,
+    )
+
+
+def test_an_epoch_is_a_line_with_all_that_was_logged(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    history = History(path)
+    history.on_train_start(trainer_at(0), None)  # type: ignore[arg-type]
+    history.on_train_epoch_end(trainer_at(0, training=0.5, validation=0.25, persistence=1.0), None)  # type: ignore[arg-type]
+    history.on_train_epoch_end(trainer_at(1, training=0.4, validation=0.2, persistence=1.0), None)  # type: ignore[arg-type]
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    seconds = lines[0].pop("seconds")
+    assert seconds >= 0
+    assert lines[0] == {
+        "epoch": 1, "step": 10, "training": 0.5, "validation": 0.25, "persistence": 1.0, "learning_rate": 0.01,
+    }  # fmt: skip
+
+
+def test_taken_up_again_it_forgets_what_was_not_kept_and_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    path.write_text("".join(json.dumps({"epoch": epoch, "old": 1}) + "\n" for epoch in (1, 2, 3)))
+    history = History(path)
+    history.on_train_start(trainer_at(2), None)  # type: ignore[arg-type]
+    history.on_train_epoch_end(trainer_at(2), None)  # type: ignore[arg-type]
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [(line["epoch"], "old" in line) for line in lines] == [(1, True), (2, True), (3, False)]
+
+
+class Line:
+    """A bar that remembers."""
+
+    live = True
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, ...]] = []
+
+    def to(self, *arguments: Any) -> None:
+        self.seen.append(arguments)
+
+
+def test_the_live_line_tells_the_share_and_both_losses() -> None:
+    line = Line()
+    progress = Progress(line, 5)  # type: ignore[arg-type]
+    progress.on_train_batch_end(trainer_at(2), None, None, None, 1)  # type: ignore[arg-type]
+    progress.on_train_epoch_end(trainer_at(2, training=0.5, validation=0.25, persistence=1.0), None)  # type: ignore[arg-type]
+    assert line.seen[0] == (2.5, 5)
+    done, total, text = line.seen[1]
+    assert (done, total) == (3, 5)
+    for words in ("epoch 3/5", "training 0.50000", "validation 0.25000", "persistence 1.00000"):
+        assert words in text
+
+
+@pytest.fixture
+def interruptible() -> Iterator[tuple[Interruptible, Any]]:
+    before = signal.getsignal(signal.SIGINT)
+    callback, trainer = Interruptible(), trainer_at(0)
+    with quiet():
+        callback.on_fit_start(trainer, None)  # type: ignore[arg-type]
+        yield callback, trainer
+        callback.teardown(trainer, None, "fit")  # type: ignore[arg-type]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_first_interrupt_asks_for_an_end_and_the_second_ends(interruptible: tuple[Interruptible, Any]) -> None:
+    callback, trainer = interruptible
+    os.kill(os.getpid(), signal.SIGINT)
+    assert callback.interrupted
+    assert trainer.should_stop
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_what_clears_the_request_does_not_lose_it(interruptible: tuple[Interruptible, Any]) -> None:
+    callback, trainer = interruptible
+    callback.on_train_batch_end(trainer, None, None, None, 0)  # type: ignore[arg-type]
+    assert not trainer.should_stop
+    os.kill(os.getpid(), signal.SIGINT)
+    trainer.should_stop = False
+    callback.on_train_batch_end(trainer, None, None, None, 1)  # type: ignore[arg-type]
+    assert trainer.should_stop
+
+
+def test_in_another_thread_signals_are_left_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def other() -> None:
+        callback = Interruptible()
+        callback.on_fit_start(trainer_at(0), None)  # type: ignore[arg-type]
+        seen.append(signal.getsignal(signal.SIGINT))
+        callback.teardown(trainer_at(0), None, "fit")  # type: ignore[arg-type]
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert seen == [before]
+    assert signal.getsignal(signal.SIGINT) is before
