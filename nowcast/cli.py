@@ -255,7 +255,9 @@ def _print_scores(scores: Any) -> None:
 
     from nowcast import report
 
-    Console(width=None if sys.stdout.isatty() else 160).print(report.score_table(scores))
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    console.print(report.score_table(scores))
+    console.print(report.verdict(scores), highlight=False)
 
 
 def _next(text: str) -> None:

@@ -82,7 +82,7 @@ class Training(_Room):
     loss: dict[str, PositiveFloat] = Field(default_factory=lambda: {"mse": 1.0}, min_length=1)
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adamw"
     learning_rate: PositiveFloat = 2e-3
-    patience: Positive = Field(20, description="epochs without a better validation loss before it ends")
+    patience: Positive = Field(15, description="epochs without a better validation loss before it ends")
     seed: int = Field(0, ge=0)
 
     @field_validator("loss")

@@ -11,11 +11,11 @@ import xarray as xr
 from rich.markup import escape
 from rich.table import Table
 
-from nowcast.cube import grid_step, iso
+from nowcast.cube import grid_step
 from nowcast.description import Description
 from nowcast.units import is_rain, rain_rate_of_one
 
-__all__ = ["description_table", "picture", "score_table"]
+__all__ = ["description_table", "picture", "score_table", "verdict"]
 
 RAIN = ("#dfe3e8", "#a6d8f0", "#5aa9e0", "#2a6fc4", "#2f9e58", "#8fce4b", "#f7e34d", "#f5a623", "#e2402c", "#9c1f6b")
 RAIN_LEVELS = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 50)
@@ -132,6 +132,15 @@ def _plan_lines(plan: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def verdict(scores: xr.Dataset) -> str:
+    """In one sentence: at how many lead times the model's squared error is smaller than persistence's."""
+    names = [str(name) for name in scores["forecaster"].values if name != "persistence"]
+    error = scores["mse"]
+    better = int((error.sel(forecaster=names[0]) < error.sel(forecaster="persistence")).sum())
+    word = "beats" if better == error.sizes["lead_time"] else "does not always beat" if better else "does not beat"
+    return f"{names[0]} {word} persistence: smaller squared error at {better} of {error.sizes['lead_time']} lead times"
+
+
 def _number(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
 
@@ -193,7 +202,8 @@ def picture(
             axes[row, 0].set_ylabel(name)
         units = observed.attrs.get("units", "")
         figure.colorbar(image, ax=axes, shrink=0.8, label=f"{observed.name} ({units})", ticks=levels, extend="max")
-        figure.suptitle(f"{observed.attrs.get('long_name', observed.name)} from {iso(start)} UTC{size}")
+        moment = str(np.datetime_as_string(start, "m")).replace("T", " ")
+        figure.suptitle(f"{observed.attrs.get('long_name', observed.name)}, forecast from {moment} UTC{size}")
         figure.savefig(path, dpi=110, format="png")
 
 
@@ -242,4 +252,7 @@ def _upright(frame: xr.DataArray) -> tuple[slice, slice, str]:
     if step is None:
         return rows, columns, ""
     height, width = (step[axis] * frame.sizes[axis] for axis in ("y", "x"))
-    return rows, columns, f"; {width:g} x {height:g} {step['units'] or ''}"
+    units = step["units"] or ""
+    if units == "m" and min(height, width) >= 1000:
+        height, width, units = height / 1000, width / 1000, "km"
+    return rows, columns, f"; {width:g} x {height:g} {units}"

@@ -224,3 +224,16 @@ def test_the_reference_time_with_the_most_going_on_is_chosen(cube_maker: Maker, 
     chosen = drawn(both, cube, tmp_path / "a.png")
     np.testing.assert_array_equal(chosen, drawn(both, cube, tmp_path / "b.png", reference=1))
     assert not np.array_equal(chosen, drawn(both, cube, tmp_path / "c.png", reference=0))
+
+
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        ([[1, 1, 1], [2, 2, 2]], "model beats persistence: smaller squared error at 3 of 3 lead times"),
+        ([[1, 3, 3], [2, 2, 2]], "does not always beat persistence: smaller squared error at 1 of 3"),
+        ([[2, 3, 3], [2, 2, 2]], "does not beat persistence: smaller squared error at 0 of 3"),
+    ],
+)
+def test_the_verdict_is_plain(errors: list[list[int]], said: str) -> None:
+    scores = xr.Dataset({"mse": (("forecaster", "lead_time"), errors)}, {"forecaster": ["model", "persistence"]})
+    assert said in report.verdict(scores)

@@ -286,3 +286,16 @@ def test_sequences_are_kept_along_the_reference_times(cube: xr.DataArray) -> Non
     result = persist(clips, [3, 4, 8])
     assert result["sequence"].dims == ("forecast_reference_time",)
     assert result["sequence"].values.tolist() == ["a", "a", "b"]
+
+
+@pytest.mark.parametrize("size", [(101, 90), (96, 97), (70, 103)])
+def test_tiles_are_folded_as_the_whole_field_is(size: tuple[int, int]) -> None:
+    """A last tile that began off the squares of pixels that the model folds would answer something else altogether."""
+    torch.manual_seed(0)
+    model = ConvLSTM(hidden=(4, 4), patch=4).eval()
+    torch.nn.init.normal_(model.output.weight, std=0.3)
+    context = torch.rand(1, 2, 1, *size)
+    whole = run_tiled(model, context, 2, tile=1000, halo=24)
+    tiled = run_tiled(model, context, 2, tile=80, halo=24)
+    signal = (whole - context[:, -1:]).abs().mean()
+    assert (tiled - whole).abs().max() < 0.02 * signal

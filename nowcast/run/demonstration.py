@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nowcast.progress import tell
 from nowcast.run.conversion import convert
 from nowcast.run.evaluation import evaluate
 from nowcast.run.fitting import fit
+from nowcast.run.folder import SPLIT
 from nowcast.run.forecasting import forecast
 from nowcast.run.source import cube_from
 from nowcast.writers import write_cube, write_dataset
@@ -41,8 +43,8 @@ def demo(folder: str | os.PathLike[str], *, max_minutes: float = 3.0, seed: int 
     number = 1 + len(list(folder.glob("run-*")))
     trained = fit([path], run=folder / f"run-{number}", context=5, horizon=8, max_minutes=max_minutes, seed=seed)
     cube = cube_from(path)
-    test = cube.isel(time=slice(-40, None))
-    predicted = forecast(test, run=trained.attrs["run"], every=True)
+    parts = json.loads((Path(trained.attrs["run"]) / SPLIT).read_text())["parts"]
+    predicted = forecast(cube.sel(time=slice(parts["test"]["first"], None)), run=trained.attrs["run"], every=True)
     write_cube(predicted, folder / "forecast.nc")
     scores = evaluate(folder / "forecast.nc", cube)
     write_dataset(scores, folder / "scores.nc")

@@ -85,7 +85,7 @@ def forecast(
             if result.nbytes <= MOST_IN_MEMORY:
                 result = result.compute()
         tell(f"forecast {_told(result)}")
-        if result["valid_time"].values.max() > cube["time"].values[-1]:
+        if not every and result["valid_time"].values.max() > cube["time"].values[-1]:
             known = [
                 i for i in rollout.usable_references(cube, card.context) if i + result.sizes["lead_time"] < len(cube)
             ]

@@ -107,7 +107,7 @@ def fit(
     budget: Budget,
     optimiser: str = "adamw",
     learning_rate: float = 1e-3,
-    patience: int = 20,
+    patience: int = 15,
     clip: float = 1.0,
     resume: bool = False,
 ) -> Outcome:

@@ -34,7 +34,7 @@ def test_it_is_a_cube_that_says_it_is_synthetic(echoes: xr.DataArray) -> None:
     assert echoes.shape == (160, 1, 96, 96)
     assert echoes.dtype == np.float32
     assert cubes.time_step(echoes) == 300
-    assert cubes.grid_step(echoes) == {"y": 1000.0, "x": 1000.0, "units": "m"}
+    assert cubes.grid_step(echoes) == {"y": 1000.0, "x": 1000.0, "units": "m", "y_rises": False, "x_rises": True}
     assert cubes.grid_mapping(echoes) is not None
     assert echoes["y"][0] > echoes["y"][-1]
     assert echoes.attrs["units"] == "mm h-1"
