@@ -112,7 +112,7 @@ def convert(
         raise InputError("convert needs what to read and what to write", next_step="nowcast convert PATH… cube.zarr")
     require_writable(paths[-1])
     out = run.convert(paths[:-1], paths[-1], variable=variable, channel=channel, progress=not quiet)
-    _next(f"wrote {out}; next: nowcast inspect {out}, or nowcast fit {out}")
+    _next(f"wrote {out}; next: nowcast inspect {out}, or nowcast fit {out}", quiet=quiet)
 
 
 @app.command()
@@ -173,7 +173,10 @@ def fit(
     )
     _print_scores(scores)
     where = scores.attrs["run"]
-    _next(f"{where}: model, scores, picture; next: nowcast forecast {' '.join(paths[:1])} -o forecast.nc --run {where}")
+    _next(
+        f"{where}: model, scores, picture; next: nowcast forecast {_again(paths)} -o forecast.nc --run {where}",
+        quiet=quiet,
+    )
 
 
 @app.command()
@@ -206,7 +209,7 @@ def forecast(
         progress=not quiet,
     )
     write_cube(result, out)
-    _next(f"wrote {out}; next: nowcast evaluate {out} {' '.join(paths[:1])}, or xarray.open_dataset({out!r})")
+    _next(f"wrote {out}; next: nowcast evaluate {out} {_again(paths)}, or xarray.open_dataset({out!r})", quiet=quiet)
 
 
 @app.command()
@@ -247,7 +250,10 @@ def evaluate(
         with replacing(picture) as aside:
             report.picture(predicted, observed, aside)
         wrote.append(str(picture))
-    _next("wrote " + " and ".join(wrote) if wrote else "to keep the scores: -o scores.nc; to see it: --picture p.png")
+    _next(
+        "wrote " + " and ".join(wrote) if wrote else "to keep the scores: -o scores.nc; to see it: --picture p.png",
+        quiet=quiet,
+    )
 
 
 def _print_scores(scores: Any) -> None:
@@ -260,8 +266,14 @@ def _print_scores(scores: Any) -> None:
     console.print(report.verdict(scores), highlight=False)
 
 
-def _next(text: str) -> None:
-    typer.echo(text, err=True)
+def _again(paths: list[str]) -> str:
+    """The paths as they can be typed again: as they are if one, as the usage says if many."""
+    return paths[0] if len(paths) == 1 else "PATH..."
+
+
+def _next(text: str, *, quiet: bool = False) -> None:
+    if not quiet:
+        typer.echo(text, err=True)
 
 
 def _numbers(text: str | None, flag: str, kind: type[int] | type[float]) -> list[Any] | None:

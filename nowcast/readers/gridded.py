@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from math import prod
+from math import ceil, prod
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +22,9 @@ __all__ = ["Field", "as_cube", "candidates", "labelled", "pick"]
 
 CHUNK_BYTES = 64 * 2**20
 """Where the store has no chunks, a chunk is as many whole frames as this holds."""
+
+MOST_CHUNKS = 20_000
+"""Where the store has more, a dask chunk is several of them, up to `CHUNK_BYTES`."""
 
 _REFERENCES = ("bounds", "climatology", "ancillary_variables", "cell_measures", "formula_terms")
 _BOOKKEEPING = ("coordinates", "nowcast_chunks")
@@ -217,6 +220,11 @@ def _chunked(variable: xr.Variable, field: Field) -> xr.Variable:
         frame = prod(size for dim, size in variable.sizes.items() if dim != first) * variable.dtype.itemsize
         wanted = {first: max(1, CHUNK_BYTES // max(1, frame))} if first else {}
     sizes = {dim: min(wanted.get(str(dim), size), size) for dim, size in variable.sizes.items()}
+    for dim in reversed(variable.dims):
+        # Whole multiples of the store's chunks where these are so small that dask would drown in tasks.
+        if prod(ceil(variable.sizes[each] / sizes[each]) for each in sizes) > MOST_CHUNKS:
+            room = max(1, CHUNK_BYTES // (prod(sizes.values()) * variable.dtype.itemsize))
+            sizes[dim] = min(variable.sizes[dim], sizes[dim] * room)
     return variable.chunk(sizes, name=f"{field.name}-{uuid4().hex}")
 
 

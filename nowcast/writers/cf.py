@@ -208,6 +208,10 @@ def _encode(variable: xr.Variable) -> xr.Variable:
         encoding = {} if "_FillValue" in attrs else encoding
     elif variable.dtype.kind in "OUST":
         data = np.array([_text(value) for value in np.asarray(data).ravel()], dtype=object).reshape(variable.shape)
+    elif variable.dtype.kind in "iuf":
+        # CF wants ranges in the variable's own type; zarr keeps attributes as JSON, which knows one kind of number.
+        ranges = {key: np.asarray(attrs[key]) for key in (*_RANGES, "actual_range") if key in attrs}
+        attrs |= {key: value.astype(variable.dtype)[()] for key, value in ranges.items() if value.dtype.kind in "iuf"}
     return xr.Variable(variable.dims, data, attrs, encoding)
 
 

@@ -297,3 +297,16 @@ def test_the_door_imports_nothing_heavy() -> None:
     code = "import sys, nowcast.readers; print([m for m in ('zarr', 'netCDF4', 'torch', 'dask') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_chunks_too_small_for_dask_are_taken_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.arange(12 * 8 * 10, dtype="float32").reshape(12, 8, 10)
+    times = np.datetime64("2026-05-01", "ns") + np.arange(12) * np.timedelta64(5, "m")
+    dataset = xr.Dataset({"rain": (("time", "y", "x"), values, {"units": "mm"})}, {"time": times})
+    dataset.to_netcdf(tmp_path / "a.nc", encoding={"rain": {"chunksizes": (1, 2, 5)}})
+    assert open_cube(tmp_path / "a.nc").data.npartitions == 12 * 4 * 2
+    monkeypatch.setattr("nowcast.readers.gridded.MOST_CHUNKS", 24)
+    monkeypatch.setattr("nowcast.readers.gridded.CHUNK_BYTES", 4 * 80)
+    cube = open_cube(tmp_path / "a.nc")
+    assert cube.chunks == ((1,) * 12, (1,), (8,), (10,))
+    np.testing.assert_array_equal(cube.values[:, 0], values)

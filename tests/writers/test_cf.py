@@ -243,3 +243,13 @@ def test_the_cube_is_not_changed(projected: xr.DataArray, forecast_maker: Callab
         before = cube.copy(deep=True)
         to_dataset(cube)
         xr.testing.assert_identical(cube, before)
+
+
+def test_ranges_of_coordinates_have_the_coordinates_type(projected: xr.DataArray) -> None:
+    """As they come back from zarr, whose attributes are JSON, they are of no particular type."""
+    x = projected["x"].astype("float32").assign_attrs(valid_min=-127.5, valid_range=[-127.5, 128.0], comment="km")
+    attrs = to_dataset(projected.assign_coords(x=x))["x"].attrs
+    assert attrs["valid_min"].dtype == np.float32
+    assert attrs["valid_range"].dtype == np.float32
+    assert attrs["valid_range"].tolist() == [-127.5, 128.0]
+    assert attrs["comment"] == "km"
