@@ -87,11 +87,9 @@ def inspect(
     if as_json:
         print(json.dumps({**description.to_dict(), "fit": plan}))  # noqa: T201
     else:
-        from rich.console import Console
-
         from nowcast import report
 
-        Console().print(report.description_table(description, plan))
+        _results().print(report.description_table(description, plan))
 
 
 @app.command()
@@ -256,14 +254,19 @@ def evaluate(
     )
 
 
-def _print_scores(scores: Any) -> None:
+def _results() -> Any:
+    """Standard output: results alone, not folded to a terminal's width where there is no terminal."""
     from rich.console import Console
 
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+
+
+def _print_scores(scores: Any) -> None:
     from nowcast import report
 
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = _results()
     console.print(report.score_table(scores))
-    console.print(report.verdict(scores), highlight=False)
+    console.print(report.verdict(scores))
 
 
 def _again(paths: list[str]) -> str:

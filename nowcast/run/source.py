@@ -62,4 +62,4 @@ def stem(source: Source) -> str:
         return str(source.name or "cube")
     first = source if isinstance(source, (str, os.PathLike)) else next(iter(source), "cube")
     name = Path(first).resolve().name.split(".")[0]
-    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name) or "cube"
+    return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name).strip("-") or "cube"

@@ -92,7 +92,7 @@ def match(forecasts: Mapping[str, xr.DataArray], observed: xr.DataArray) -> Matc
     if not used.any():
         raise InputError(
             "no forecast frame is valid at an observed time",
-            found="; ".join(f"forecast {name!r} valid {_span(_valid_time(each))}" for name, each in forecasts.items()),
+            found=f"forecast {first!r} valid {_span(_valid_time(forecasts[first]))}",
             needed=f"times among the observed ones, {_span(observed['time'].values)}",
             next_step="give the observations of the forecast's own period, or forecast from an earlier time: --at TIME",
         )
