@@ -12,7 +12,6 @@ import numpy as np
 
 import nowcast
 from nowcast.datasets import advected_echoes
-from nowcast.report import picture
 
 
 def main() -> None:
@@ -39,10 +38,9 @@ def main() -> None:
     assert (forecast["valid_time"] == forecast["forecast_reference_time"] + forecast["lead_time"]).all()
 
     # Score that one forecast, and draw it over the truth and over persistence.
-    own = nowcast.evaluate(path, cube)
+    own = nowcast.evaluate(path, cube, picture=out / "forecast.png")
     better = own["mse"].sel(forecaster="convlstm") < own["mse"].sel(forecaster="persistence")
     print(f"smaller error than persistence at {int(better.sum())} of {better.size} lead times")
-    picture(forecast, cube, out / "forecast.png")
     print(
         f"the forecast from {np.datetime_as_string(reference, 'm')} lies in {path}, its picture in {out}/forecast.png"
     )

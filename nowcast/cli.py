@@ -104,11 +104,9 @@ def convert(
     _set_debug(debug)
     from nowcast import run
     from nowcast.errors import InputError
-    from nowcast.writers import require_writable
 
     if len(paths) < 2:
         raise InputError("convert needs what to read and what to write", next_step="nowcast convert PATH… cube.zarr")
-    require_writable(paths[-1])
     out = run.convert(paths[:-1], paths[-1], variable=variable, channel=channel, progress=not quiet)
     _next(f"wrote {out}; next: nowcast inspect {out}, or nowcast fit {out}", quiet=quiet)
 
@@ -225,29 +223,23 @@ def evaluate(
     """Score a forecast where the truth is known, by lead time, beside persistence."""
     _set_debug(debug)
     from nowcast import run
-    from nowcast.atomic import replacing
-    from nowcast.progress import quiet as silently
     from nowcast.writers import require_writable, write_dataset
 
     if out is not None:
         require_writable(out)
-    with silently(quiet):
-        predicted = run.source.forecast_from(forecast_path)
-        observed = run.source.cube_from(paths, variable=variable or str(predicted.name), channel=channel)
     scores = run.evaluate(
-        predicted, observed, thresholds=_numbers(thresholds, "--thresholds", float), progress=not quiet
+        forecast_path,
+        paths,
+        thresholds=_numbers(thresholds, "--thresholds", float),
+        variable=variable,
+        channel=channel,
+        picture=picture,
+        progress=not quiet,
     )
-    _print_scores(scores)
-    wrote = []
     if out is not None:
         write_dataset(scores, out)
-        wrote.append(out)
-    if picture is not None:
-        from nowcast import report
-
-        with replacing(picture) as aside:
-            report.picture(predicted, observed, aside)
-        wrote.append(str(picture))
+    _print_scores(scores)
+    wrote = [str(path) for path in (out, picture) if path is not None]
     _next(
         "wrote " + " and ".join(wrote) if wrote else "to keep the scores: -o scores.nc; to see it: --picture p.png",
         quiet=quiet,

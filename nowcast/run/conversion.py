@@ -9,7 +9,7 @@ from nowcast.cube import label
 from nowcast.progress import bar, quiet
 from nowcast.readers import reading
 from nowcast.run.source import Source, cube_from
-from nowcast.writers import write_cube
+from nowcast.writers import require_writable, write_cube
 
 __all__ = ["convert"]
 
@@ -31,6 +31,7 @@ def convert(
     MachineError
         The disk is full or may not be written; what stood at `out` is untouched.
     """
+    require_writable(out)
     with quiet(not progress):
         cube = cube_from(source, variable=variable, channel=channel)
         with bar("convert") as line, reading(label(cube)):

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import xarray as xr
 
-from nowcast import report
-from nowcast.atomic import replacing
 from nowcast.datasets import advected_echoes
 from nowcast.progress import tell
 from nowcast.run.conversion import convert
@@ -46,8 +44,7 @@ def demo(folder: str | os.PathLike[str], *, max_minutes: float = 3.0, seed: int 
     parts = json.loads((Path(trained.attrs["run"]) / SPLIT).read_text())["parts"]
     predicted = forecast(cube.sel(time=slice(parts["test"]["first"], None)), run=trained.attrs["run"], every=True)
     write_cube(predicted, folder / "forecast.nc")
-    scores = evaluate(folder / "forecast.nc", cube)
+    picture = folder / "forecast.png"
+    scores = evaluate(folder / "forecast.nc", cube, picture=picture)
     write_dataset(scores, folder / "scores.nc")
-    with replacing(folder / "forecast.png") as aside:
-        report.picture(predicted, cube, aside)
-    return scores.assign_attrs(run=trained.attrs["run"], picture=str(folder / "forecast.png"))
+    return scores.assign_attrs(run=trained.attrs["run"], picture=str(picture))

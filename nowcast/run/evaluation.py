@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 import xarray as xr
 
+from nowcast import report
+from nowcast.atomic import replacing
 from nowcast.cube import label
 from nowcast.progress import bar, quiet
 from nowcast.readers import reading
@@ -24,6 +26,7 @@ def evaluate(
     scales: Sequence[int] | None = None,
     variable: str | None = None,
     channel: str | int | None = None,
+    picture: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """Score a forecast where the truth is known, by lead time, beside persistence.
@@ -38,6 +41,8 @@ def evaluate(
         For CSI, POD, FAR and FSS, in the field's units; None: by the units.
     scales
         Sides of the FSS neighbourhoods in pixels, odd.
+    picture
+        Where to draw truth over forecast over persistence, as PNG; None: nowhere.
 
     Returns
     -------
@@ -53,7 +58,11 @@ def evaluate(
         predicted = forecast_from(forecast)
         name = str(predicted.name) if variable is None else variable
         observed = cube_from(source, variable=name if not isinstance(source, xr.DataArray) else None, channel=channel)
-        return score_beside_persistence(predicted, observed, thresholds=thresholds, scales=scales)
+        scores = score_beside_persistence(predicted, observed, thresholds=thresholds, scales=scales)
+        if picture is not None:
+            with replacing(picture) as aside:
+                report.picture(predicted, observed, aside)
+        return scores
 
 
 def score_beside_persistence(

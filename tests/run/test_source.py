@@ -62,7 +62,7 @@ def test_durations(seconds: float, text: str) -> None:
         ("data/radar.zarr", "radar"),
         (Path("data/radar.2026.nc"), "radar"),
         (["data/a b.nc", "data/c.nc"], "a-b"),
-        ("data/*.nc", "-"),
+        ("data/*.nc", "cube"),
         ("data/folder/", "folder"),
     ],
 )
