@@ -266,7 +266,7 @@ def suggest(
 
 
 class Tile(NamedTuple):
-    """A piece of the field: what the model sees (`outer`), rows and columns."""
+    """A piece of the field: rows and columns."""
 
     y: slice
     x: slice
