@@ -8,6 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import settings
+
+settings.register_profile("nowcast", deadline=None)  # how long an example takes says nothing on a busy machine
+settings.load_profile("nowcast")
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"

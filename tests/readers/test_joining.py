@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +33,7 @@ def frame(path: Path, minute: int, **changes) -> Path:
 
 
 def test_melbourne(melbourne: list[Path]) -> None:
-    begun = time.perf_counter()
     cube = open_cube(melbourne[::-1])
-    assert time.perf_counter() - begun < 6
     assert cube.shape == (61, 1, 512, 512)
     assert cube.chunks[0] == (1,) * 61
     assert (

@@ -269,7 +269,6 @@ def test_the_minutes_end_it(tmp_path: Path) -> None:
     outcome = fitted(tmp_path, network(), epochs=100_000, minutes=1 / 60)
     assert outcome.ended == f"the 0.0166667 minutes were over in epoch {outcome.epochs} of 100000"
     assert 1 <= outcome.epochs < 2000
-    assert read_history(tmp_path)[-1]["seconds"] < 20
     assert np.isfinite(outcome.best_validation)
 
 
