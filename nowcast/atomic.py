@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nowcast.errors import InputError, MachineError
 
-__all__ = ["replacing"]
+__all__ = ["replacing", "write_text"]
 
 
 @contextlib.contextmanager
@@ -66,6 +66,12 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         _remove(room, aside)
+
+
+def write_text(target: str | os.PathLike[str], text: str) -> None:
+    """Put a file of this text in the target's place, as `replacing` does."""
+    with replacing(target) as aside:
+        aside.write_text(text)
 
 
 def _elsewhere(error: OSError, folder: Path) -> bool:

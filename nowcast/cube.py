@@ -20,6 +20,7 @@ from nowcast.errors import InputError
 __all__ = [
     "DATASET_PREFIX",
     "DIMS",
+    "FORECAST_DIMS",
     "STEP_TOLERANCE",
     "Gap",
     "Run",
@@ -38,6 +39,7 @@ __all__ = [
 ]
 
 DIMS = ("time", "channel", "y", "x")
+FORECAST_DIMS = ("forecast_reference_time", "lead_time", "channel", "y", "x")
 
 DATASET_PREFIX = "dataset:"
 """Attributes of the source's whole dataset (institution, licence, ...) ride on the cube under this prefix."""

@@ -178,7 +178,12 @@ def mismatches(card: Card, cube: xr.DataArray) -> list[tuple[str, str, str]]:
             # One frame has no step: a model with a context of one can still forecast from it.
             step is None or abs(step - card.time_step_seconds) <= 0.01 * card.time_step_seconds,
         ),
-        ("grid step", *_grid_texts(card.grid_step, grid), _same_grid(card.grid_step, grid)),
+        (
+            "grid step",
+            _grid_text(card.grid_step, beside=grid),
+            _grid_text(grid, beside=card.grid_step),
+            _same_grid(card.grid_step, grid),
+        ),
     ]
     return [(name, want, has) for name, want, has, good in rows if not good]
 
@@ -197,15 +202,11 @@ def _same_grid(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool
     return all(abs(other[axis] * scale - one[axis]) <= GRID_TOLERANCE * one[axis] for axis in ("y", "x"))
 
 
-def _grid_texts(one: dict[str, Any] | None, other: dict[str, Any] | None) -> tuple[str, str]:
-    return _grid_text(one, other), _grid_text(other, one)
-
-
-def _grid_text(grid: dict[str, Any] | None, other: dict[str, Any] | None) -> str:
+def _grid_text(grid: dict[str, Any] | None, *, beside: dict[str, Any] | None) -> str:
     if grid is None:
         return "none"
     text = f"{grid['y']:g} x {grid['x']:g} {grid['units'] or '(no units)'}"
-    turned = [axis for axis in ("y", "x") if other is not None and grid[f"{axis}_rises"] != other[f"{axis}_rises"]]
+    turned = [axis for axis in ("y", "x") if beside is not None and grid[f"{axis}_rises"] != beside[f"{axis}_rises"]]
     return ", ".join([text, *(f"{axis} {'rising' if grid[f'{axis}_rises'] else 'falling'}" for axis in turned)])
 
 

@@ -157,7 +157,7 @@ def picture(
     observed
         The cube that it came from; frames that it does not hold stay blank.
     reference
-        Which reference time; None: the one with the most going on at its end.
+        Which reference time; None: the one with the highest mean of what was observed then.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure

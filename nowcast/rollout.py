@@ -14,7 +14,7 @@ import xarray as xr
 from torch import Tensor
 
 import nowcast
-from nowcast.cube import iso, label, runs, sequence_of, time_step
+from nowcast.cube import FORECAST_DIMS, iso, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.models import Forecaster
 from nowcast.scaling import Scaler
@@ -82,17 +82,17 @@ def forecast(
 
     def one(index: int) -> np.ndarray:
         frames = load(cube.isel(time=slice(index - context + 1, index + 1)))
-        with _one_at_a_time:  # torch has its own threads; two forecasts at a time would only fight for them
-            scaled = to_context(scaler.apply(frames), masked=forecaster.masked)[None].to(device)
-            answer = run_tiled(forecaster, scaled, horizon, tile=tile, halo=halo)[0].cpu().numpy()
-        if not np.isfinite(frames).any() and len(references) == 1:
+        seen = np.isfinite(frames).any(axis=0)
+        if not seen.any() and len(references) == 1:
             raise InputError(
                 f"{label(cube)}: no pixel has a value in the {context} frames up to {iso(cube['time'].values[index])}",
                 next_step="forecast from another time: --at TIME",
             )
+        with _one_at_a_time:  # torch has its own threads; two forecasts at a time would only fight for them
+            scaled = to_context(scaler.apply(frames), masked=forecaster.masked)[None].to(device)
+            answer = run_tiled(forecaster, scaled, horizon, tile=tile, halo=halo)[0].cpu().numpy()
         physical = scaler.invert(answer)
-        unseen = ~np.isfinite(frames).any(axis=0)
-        physical[:, unseen] = np.nan
+        physical[:, ~seen] = np.nan
         if done is not None:
             done()
         return physical[None]
@@ -106,7 +106,7 @@ def forecast(
         coords["sequence"] = ("forecast_reference_time", cube["sequence"].values[list(references)])
     result = xr.DataArray(
         da.concatenate(pieces),
-        dims=("forecast_reference_time", "lead_time", "channel", "y", "x"),
+        dims=FORECAST_DIMS,
         coords={
             **coords,
             "forecast_reference_time": ("forecast_reference_time", time),

@@ -80,10 +80,14 @@ class Split:
     def part(self, name: str) -> tuple[Run, ...]:
         return {"training": self.training, "validation": self.validation, "test": self.test}[name]
 
+    def frames(self, name: str) -> list[int]:
+        """Indices along time of a part's frames, ascending."""
+        return [index for run in self.part(name) for index in range(run.start, run.stop)]
+
     def audit(self, cube: xr.DataArray) -> dict[str, object]:
         """What can be checked by eye: the first and last time and the frames of each part, the embargo, no overlap."""
         time = cube["time"].values
-        frames = {name: {i for run in self.part(name) for i in range(run.start, run.stop)} for name in PARTS}
+        frames = {name: set(self.frames(name)) for name in PARTS}
         shared = len(frames["training"] & frames["validation"])
         shared += len((frames["training"] | frames["validation"]) & frames["test"])
         parts = {

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -76,6 +78,32 @@ def make_cube(
             "source_dims": "time=time y=y x=x",
         },
     )
+
+
+class Outcome(NamedTuple):
+    """How a command ended, and what it printed where."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """The command line in this process: give it the words behind `nowcast`."""
+    from nowcast.cli import main
+
+    def run(*words: object) -> Outcome:
+        monkeypatch.setattr("nowcast.cli._debug", False)
+        monkeypatch.setattr(sys, "argv", ["nowcast", *map(str, words)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return Outcome(code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture

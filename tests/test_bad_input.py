@@ -15,7 +15,6 @@ import pytest
 import xarray as xr
 
 import nowcast
-from nowcast.cli import main
 from nowcast.datasets import advected_echoes
 
 VERBS = ("inspect", "convert", "fit", "forecast")
@@ -46,20 +45,9 @@ def place(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def cli(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+def cli(place: Path, typed: Cli) -> Cli:
     """The command line in this process."""
-
-    def run(*words: object) -> Outcome:
-        monkeypatch.setattr("nowcast.cli._debug", False)
-        monkeypatch.setattr(sys, "argv", ["nowcast", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        return Outcome(code, *capsys.readouterr())
-
-    return run
+    return typed
 
 
 @pytest.fixture(scope="session")

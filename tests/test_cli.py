@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ import xarray as xr
 
 import nowcast
 from nowcast import config, model_file
-from nowcast.cli import app, main
+from nowcast.cli import app
 from nowcast.cube import grid_step
 from nowcast.models import Persistence
 from nowcast.scaling import Scaler
@@ -24,7 +24,7 @@ from nowcast.scaling import Scaler
 VERBS = ("demo", "inspect", "convert", "fit", "forecast", "evaluate")
 
 
-class Outcome(NamedTuple):
+class Outcome(Protocol):
     code: int
     out: str
     err: str
@@ -34,22 +34,11 @@ Cli = Callable[..., Outcome]
 
 
 @pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: Cli) -> Cli:
     """The command line in this process, in an empty working folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*words: object) -> Outcome:
-        monkeypatch.setattr("nowcast.cli._debug", False)
-        monkeypatch.setattr(sys, "argv", ["nowcast", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        return Outcome(code, *capsys.readouterr())
-
-    return run
+    return typed
 
 
 @pytest.fixture

@@ -11,16 +11,17 @@ from pathlib import Path
 import torch
 import xarray as xr
 
-from nowcast import config, model_file, report, rollout
-from nowcast.atomic import replacing
+from nowcast import config, model_file, report
+from nowcast.atomic import replacing, write_text
 from nowcast.config import Settings
 from nowcast.cube import grid_step, iso, label, time_step
 from nowcast.losses import mixture
 from nowcast.models import Forecaster
-from nowcast.progress import bar, quiet, tell
+from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.run import folder
 from nowcast.run.evaluation import score_beside_persistence
+from nowcast.run.forecasting import predict
 from nowcast.run.preparing import Prepared, prepare
 from nowcast.run.source import Source, cube_from, stem
 from nowcast.tensors import Windows, loader
@@ -127,8 +128,8 @@ def _train(prepared: Prepared, place: Path, *, resume: bool) -> xr.Dataset:
         budget = training.plan_budget(forecaster, loss, *loaders, epochs=epochs, max_minutes=max_minutes)
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
     settings = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": budget.epochs})})
-    _write_text(place / folder.CONFIG, config.dump(settings))
-    _write_text(place / folder.SPLIT, json.dumps(prepared.split.audit(prepared.cube), indent=2))
+    write_text(place / folder.CONFIG, config.dump(settings))
+    write_text(place / folder.SPLIT, json.dumps(prepared.split.audit(prepared.cube), indent=2))
     outcome = training.fit(
         forecaster,
         loss,
@@ -184,21 +185,16 @@ def _judge(prepared: Prepared, forecaster: Forecaster, settings: Settings, place
     picked = references if len(references) <= most else [references[i * len(references) // most] for i in range(most)]
     if len(picked) < len(references):
         tell(f"test     {len(picked)} of the {len(references)} starting times are scored, evenly spread")
-    with bar("test", total=len(picked)) as line:
-        count = iter(range(1, len(picked) + 1))
-        predicted = rollout.forecast(
-            forecaster,
-            prepared.scaler,
-            prepared.cube,
-            context=window.context,
-            horizon=window.horizon,
-            references=picked,
-            name=settings.model.name,
-            device="cuda" if torch.cuda.is_available() else "cpu",
-            done=lambda: line.to(next(count, len(picked))),
-        )
-        if predicted.nbytes <= 2_000_000_000:
-            predicted = predicted.compute()
+    predicted = predict(
+        forecaster,
+        prepared.scaler,
+        prepared.cube,
+        title="test",
+        context=window.context,
+        horizon=window.horizon,
+        references=picked,
+        name=settings.model.name,
+    )
     scores = score_beside_persistence(
         predicted,
         prepared.cube,
@@ -208,8 +204,3 @@ def _judge(prepared: Prepared, forecaster: Forecaster, settings: Settings, place
     with replacing(place / folder.PICTURE) as aside:
         report.picture(predicted, prepared.cube, aside)
     return scores
-
-
-def _write_text(path: Path, text: str) -> None:
-    with replacing(path) as aside:
-        aside.write_text(text)

@@ -12,7 +12,7 @@ from typing import Any
 import xarray as xr
 
 from nowcast import model_file
-from nowcast.atomic import replacing
+from nowcast.atomic import write_text
 from nowcast.cube import label
 from nowcast.errors import InputError
 
@@ -65,8 +65,7 @@ def begin(folder: Path, fingerprint: dict[str, Any], *, resume: bool) -> None:
     """
     fingerprint = json.loads(json.dumps(fingerprint))
     if not resume:
-        with replacing(folder / BEGUN) as aside:
-            aside.write_text(json.dumps(fingerprint, indent=2))
+        write_text(folder / BEGUN, json.dumps(fingerprint, indent=2))
         return
     begun = json.loads((folder / BEGUN).read_text())
     other = [name for name in fingerprint if begun.get(name) != fingerprint[name]]

@@ -11,12 +11,13 @@ import xarray as xr
 
 from nowcast import model_file, rollout
 from nowcast.cube import iso
+from nowcast.models import Forecaster
 from nowcast.progress import bar, quiet, tell
 from nowcast.run import folder
 from nowcast.run.source import Source, cube_from, minutes
 from nowcast.scaling import Scaler
 
-__all__ = ["forecast"]
+__all__ = ["forecast", "predict"]
 
 MOST_IN_MEMORY = 1_000_000_000
 """Bytes up to which a forecast is computed at once; beyond it, it stays lazy and is computed while it is written."""
@@ -69,21 +70,16 @@ def forecast(
         else:
             times = [at] if isinstance(at, (str, np.datetime64)) else list(at)
             references = sorted({index for time in times for index in rollout.reference_indices(cube, time)})
-        with bar("forecast", total=len(references)) as line:
-            count = iter(range(1, len(references) + 1))
-            result = rollout.forecast(
-                forecaster,
-                Scaler.from_dict(card.scaler),
-                cube,
-                context=card.context,
-                horizon=card.horizon if horizon is None else horizon,
-                references=references,
-                name=card.model,
-                device="cuda" if torch.cuda.is_available() else "cpu",
-                done=lambda: line.to(next(count, len(references))),
-            )
-            if result.nbytes <= MOST_IN_MEMORY:
-                result = result.compute()
+        result = predict(
+            forecaster,
+            Scaler.from_dict(card.scaler),
+            cube,
+            title="forecast",
+            context=card.context,
+            horizon=card.horizon if horizon is None else horizon,
+            references=references,
+            name=card.model,
+        )
         tell(f"forecast {_told(result)}")
         if not every and result["valid_time"].values.max() > cube["time"].values[-1]:
             known = [
@@ -92,6 +88,34 @@ def forecast(
             when = f"; one that can be scored now: --at {iso(cube['time'].values[known[-1]])}" if known else ""
             tell(f"truth    not known yet for every lead time{when}")
         return result
+
+
+def predict(
+    forecaster: Forecaster,
+    scaler: Scaler,
+    cube: xr.DataArray,
+    *,
+    title: str,
+    context: int,
+    horizon: int,
+    references: Sequence[int],
+    name: str,
+) -> xr.DataArray:
+    """`nowcast.rollout.forecast` on the GPU where there is one, with a bar; lazy if too large for memory."""
+    with bar(title, total=len(references)) as line:
+        count = iter(range(1, len(references) + 1))
+        result = rollout.forecast(
+            forecaster,
+            scaler,
+            cube,
+            context=context,
+            horizon=horizon,
+            references=references,
+            name=name,
+            device="cuda" if torch.cuda.is_available() else "cpu",
+            done=lambda: line.to(next(count, len(references))),
+        )
+        return result.compute() if result.nbytes <= MOST_IN_MEMORY else result
 
 
 def _told(result: xr.DataArray) -> str:

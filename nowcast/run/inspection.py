@@ -38,12 +38,12 @@ def inspect(
             description = describe(cube)
         try:
             context, horizon, parts = cut(cube, Settings())
-            training = cube.isel(time=[i for run in parts.training for i in range(run.start, run.stop)])
+            training = cube.isel(time=parts.frames("training"))
             plan: dict[str, Any] = {
                 "context": context,
                 "horizon": horizon,
                 "scaling": str(Scaler.fit(training)),
-                "frames": {name: sum(map(len, parts.part(name))) for name in PARTS},
+                "frames": {name: len(parts.frames(name)) for name in PARTS},
                 "embargo_frames": parts.embargo,
             }
         except InputError as error:

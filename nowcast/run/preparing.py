@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.config import Settings
-from nowcast.cube import Run, grid_step, iso, label, runs, sequence_of, time_step
+from nowcast.cube import grid_step, iso, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.losses import WINDOW
 from nowcast.models import Forecaster, build
@@ -116,7 +116,7 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
             found=f"{patch[0]} x {patch[1]}",
         )
     require_scorable(cube, thresholds=settings.scores.thresholds, scales=settings.scores.scales)
-    training = cube.isel(time=_frames(parts.training))
+    training = cube.isel(time=parts.frames("training"))
     statistics = Statistics.of(training)
     scaler = Scaler.fit(training, method=settings.scaling.method, statistics=statistics)
     tell(f"scaling  {scaler}")
@@ -150,14 +150,10 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
     return Prepared(cube, resolved, parts, plans, scaler, masked=statistics.missing > 0)
 
 
-def _frames(pieces: tuple[Run, ...]) -> list[int]:
-    return [index for run in pieces for index in range(run.start, run.stop)]
-
-
 def _tell_parts(cube: xr.DataArray, parts: Split, plans: dict[str, WindowPlan]) -> None:
     time = cube["time"].values
     for name in PARTS:
-        stretch = time[_frames(parts.part(name))]
+        stretch = time[parts.frames(name)]
         patches = len(plans[name].corners)
         tell(
             f"{SHORT[name]:<9}{iso(stretch.min())} to {iso(stretch.max())}: {len(plans[name].starts)} starting times"

@@ -12,6 +12,7 @@ from typing import Any
 
 import lightning as L
 
+from nowcast.atomic import write_text
 from nowcast.progress import Bar, tell
 
 __all__ = ["History", "Interruptible", "Progress"]
@@ -31,7 +32,7 @@ class History(L.Callback):
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         lines = self.path.read_text().splitlines() if self.path.exists() else []
         kept = [line for line in lines if json.loads(line)["epoch"] <= trainer.current_epoch]
-        self.path.write_text("".join(line + "\n" for line in kept))
+        write_text(self.path, "".join(line + "\n" for line in kept))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         line = {

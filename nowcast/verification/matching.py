@@ -9,12 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import STEP_TOLERANCE, check, iso, sequence_of, time_step
+from nowcast.cube import FORECAST_DIMS, STEP_TOLERANCE, check, iso, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.units import spelled
 
 __all__ = [
-    "FORECAST_DIMS",
     "Match",
     "check_forecast",
     "check_grid",
@@ -23,8 +22,6 @@ __all__ = [
     "positions",
     "reference_keys",
 ]
-
-FORECAST_DIMS = ("forecast_reference_time", "lead_time", "channel", "y", "x")
 
 GRID_TOLERANCE = 1e-3
 """Share of a grid step by which the coordinates of one pixel may differ: float32 in one file, float64 in another."""

@@ -6,10 +6,9 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import check, runs
+from nowcast.cube import FORECAST_DIMS, check, runs
 from nowcast.errors import InputError
 from nowcast.verification.matching import (
-    FORECAST_DIMS,
     check_forecast,
     check_grid,
     finder,

@@ -16,15 +16,14 @@ import numpy as np
 import xarray as xr
 
 from nowcast import __version__
-from nowcast.cube import DATASET_PREFIX, check, label, source_dims
+from nowcast.cube import DATASET_PREFIX, FORECAST_DIMS, check, label, source_dims
 from nowcast.errors import InputError
 from nowcast.writers.packing import Packing, packing_of
 
-__all__ = ["CONVENTIONS", "FORECAST_DIMS", "encode_dataset", "is_forecast", "to_dataset"]
+__all__ = ["CONVENTIONS", "encode_dataset", "is_forecast", "to_dataset"]
 
 CONVENTIONS = "CF-1.11"
 
-FORECAST_DIMS = ("forecast_reference_time", "lead_time", "channel", "y", "x")
 """A forecast cube's dims; `realization` may stand before `channel`."""
 
 NO_TIME = np.int64(np.iinfo(np.int64).min)
