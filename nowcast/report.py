@@ -11,7 +11,7 @@ import xarray as xr
 from rich.markup import escape
 from rich.table import Table
 
-from nowcast.cube import grid_step
+from nowcast.cube import STEP_TOLERANCE, grid_step, time_step
 from nowcast.description import Description
 from nowcast.units import is_rain, rain_rate_of_one
 
@@ -155,7 +155,7 @@ def picture(
     forecast
         Dims `(forecast_reference_time, lead_time, channel, y, x)`.
     observed
-        The cube that it came from; frames that it does not hold stay blank.
+        The cube that it came from; frames that it does not hold, to within a jitter of the clock, stay blank.
     reference
         Which reference time; None: the one with the highest mean of what was observed then.
     """
@@ -167,13 +167,14 @@ def picture(
     start = one["forecast_reference_time"].values
     times = observed["time"].values
     leads = np.unique(np.linspace(0, one.sizes["lead_time"] - 1, MOST_COLUMNS).round().astype(int))
+    tolerance = STEP_TOLERANCE * (time_step(observed) or 0.0)
     blank = np.full(one.shape[1:], np.nan, dtype="float32")
 
     def seen(time: Any) -> np.ndarray:
-        found = np.flatnonzero(times == time)
-        if not len(found):
+        nearest = int(np.abs(times - time).argmin())
+        if abs(times[nearest] - time) / np.timedelta64(1, "s") > tolerance:
             return blank
-        values: np.ndarray = observed.isel(time=int(found[0]), channel=0).values.astype("float32")
+        values: np.ndarray = observed.isel(time=nearest, channel=0).values.astype("float32")
         return values
 
     newest = seen(start)

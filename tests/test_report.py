@@ -237,3 +237,11 @@ def test_the_reference_time_with_the_most_going_on_is_chosen(cube_maker: Maker, 
 def test_the_verdict_is_plain(errors: list[list[int]], said: str) -> None:
     scores = xr.Dataset({"mse": (("forecaster", "lead_time"), errors)}, {"forecaster": ["model", "persistence"]})
     assert said in report.verdict(scores)
+
+
+def test_a_clock_that_jitters_leaves_no_frame_blank(cube_maker: Maker, tmp_path: Path) -> None:
+    """As in the scores: a frame a few seconds beside the valid time is the truth of that time."""
+    cube = blob(cube_maker)
+    late = cube.assign_coords(time=cube["time"].values + np.arange(6) % 2 * np.timedelta64(9, "s"))
+    plain = drawn(forecast_of(cube), cube, tmp_path / "plain.png", 0)
+    np.testing.assert_array_equal(drawn(forecast_of(cube), late, tmp_path / "late.png", 0), plain)
