@@ -9,6 +9,7 @@ import xarray as xr
 from nowcast.errors import InputError
 from nowcast.readers.classic import needed_bytes
 from nowcast.readers.damage import reading
+from nowcast.readers.options import Options
 
 __all__ = ["NetCDFReader"]
 
@@ -37,7 +38,7 @@ class NetCDFReader:
                 offset *= 2
         return False
 
-    def open(self, path: Path) -> xr.Dataset:
+    def open(self, path: Path, options: Options) -> xr.Dataset:
         _check_length(path)
         with reading(str(path)):
             dataset = xr.open_dataset(

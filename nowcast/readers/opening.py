@@ -14,7 +14,9 @@ from nowcast.readers.forecasts import as_forecast
 from nowcast.readers.gridded import as_cube
 from nowcast.readers.joining import join
 from nowcast.readers.netcdf import NetCDFReader
+from nowcast.readers.options import Options
 from nowcast.readers.protocol import Reader
+from nowcast.readers.shaping import shaped
 from nowcast.readers.zarr import ZarrReader
 
 __all__ = ["READERS", "open_cube", "open_forecast"]
@@ -31,10 +33,28 @@ def open_cube(
     variable: str | None = None,
     channel: str | int | None = None,
     chunks: Chunks | None = None,
+    axes: str | None = None,
+    time_step: str | float | None = None,
+    start_time: str | None = None,
+    pixel_size: str | float | None = None,
+    z: str | int | None = None,
+    colour_table: str | None = None,
+    rgb: bool = False,
+    trust_pickle: bool = False,
+    missing: str | None = None,
+    missing_value: float | None = None,
+    classes: str | None = None,
+    zr: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    crop: str | None = None,
+    coarsen: int | None = None,
+    size: str | None = None,
 ) -> xr.DataArray:
-    """Open files, folders, globs or zarr stores as one lazy cube, dims `(time, channel, y, x)`.
+    """Open files, folders, globs or stores as one lazy cube, dims `(time, channel, y, x)`.
 
     The format is found by content. Missing pixels are NaN; rows, columns and the times of one file keep their order.
+    What a file says of itself wins over what is said here of files that say nothing (`axes` to `colour_table`).
 
     Parameters
     ----------
@@ -44,21 +64,75 @@ def open_cube(
         Which entry of the fourth axis, by its label or its position.
     chunks
         Sizes of dask chunks in place of the store's own, as `DataArray.chunk` takes them.
+    axes
+        A letter for each axis of an unlabelled stack: `"TYX"`, `"TZCYX"`.
+    time_step
+        Between frames: `"30s"`, or seconds.
+    start_time
+        Of the first frame, ISO 8601; else times count from 1970-01-01.
+    pixel_size
+        Of a side: `"0.35um"`.
+    z
+        `"max"`, `"mean"`, `"sum"` over the planes of a stack, or the number of one.
+    colour_table
+        What the codes of a palette mean: a name, or a CSV file of `index,value`.
+    rgb
+        Keep red, green and blue as channels instead of their grey.
+    trust_pickle
+        Unpickle the dates of `.npz` files, which can run any program.
+    missing
+        `"nan"`: what is absent or cut off becomes missing, with a record in the attributes, instead of an error.
+    missing_value
+        A value that stands for missing pixels, in the field's units.
+    classes
+        Codes of a field of classes, `"7,8"`: the cube is 1 where the field is one of them, else 0.
+    zr
+        `"a,b"` of Z = a R^b: reflectivity in dBZ becomes rain in mm h-1, and the relation is recorded.
+    since, until
+        Times to keep, ISO 8601 in UTC, both included.
+    crop
+        Rows and columns to keep, `"100:356,0:256"`.
+    coarsen
+        Blocks of so many pixels a side are averaged.
+    size
+        Rows and columns to resize to, `"128x128"`.
 
     Raises
     ------
     InputError
-        Nothing to read, damaged or foreign files, no or several fields, files that do not fit together, a forecast.
+        Nothing to read, damaged or foreign files, no or several fields, files that do not fit together, a forecast,
+        or an option that means nothing here.
     MachineError
-        Permission is lacking.
+        Permission is lacking, or an extra that a format needs.
     UnsafeError
-        A file holds pickled objects.
+        A file holds pickled objects, or leads to other files.
     """
+    options = Options(
+        variable=variable,
+        channel=channel,
+        axes=axes,
+        time_step=time_step,
+        start_time=start_time,
+        pixel_size=pixel_size,
+        z=z,
+        colour_table=colour_table,
+        rgb=rgb,
+        trust_pickle=trust_pickle,
+        missing=missing,
+        missing_value=missing_value,
+        classes=classes,
+        zr=zr,
+        since=since,
+        until=until,
+        crop=crop,
+        coarsen=coarsen,
+        size=size,
+    )
     cubes = []
     for file in find(path, _recognised):
         with reading(str(file)):
-            cubes.append(as_cube(_open(file), str(file), variable=variable, channel=channel))
-    cube = join(cubes)
+            cubes.append(as_cube(_open(file, options), str(file), variable=variable, channel=channel))
+    cube = shaped(join(cubes), options)
     if chunks is None:
         return cube
     encoding = cube.encoding
@@ -82,14 +156,14 @@ def open_forecast(path: PathLike) -> xr.DataArray:
     if len(files) > 1:
         raise InputError(f"{path}: {len(files)} files", needed="one forecast", next_step=f"give one: {files[0]}")
     with reading(str(files[0])):
-        return as_forecast(_open(files[0]), str(files[0]))
+        return as_forecast(_open(files[0], Options()), str(files[0]))
 
 
 def _recognised(path: Path) -> bool:
     return any(reader.recognises(path) for reader in READERS)
 
 
-def _open(path: Path) -> xr.Dataset:
+def _open(path: Path, options: Options) -> xr.Dataset:
     reason = refusal(path, _recognised)
     if reason is not None:
         raise InputError(
@@ -98,4 +172,4 @@ def _open(path: Path) -> xr.Dataset:
             needed=", ".join(reader.name for reader in READERS),
         )
     reader = next(reader for reader in READERS if reader.recognises(path))
-    return reader.open(path)
+    return reader.open(path, options)

@@ -7,6 +7,8 @@ from typing import Protocol, runtime_checkable
 
 import xarray as xr
 
+from nowcast.readers.options import Options
+
 __all__ = ["Reader"]
 
 
@@ -27,8 +29,8 @@ class Reader(Protocol):
         """
         ...
 
-    def open(self, path: Path) -> xr.Dataset:
-        """Open without reading the data.
+    def open(self, path: Path, options: Options) -> xr.Dataset:
+        """Open without reading the data. Of the options, those that concern the format are obeyed here.
 
         Values may be as stored, with CF attributes that say how to decode them (`scale_factor`, `_FillValue`, time
         units, ...), or final. Variables are dask-backed, or lazy with the wanted chunks, in source dims, in

@@ -12,7 +12,7 @@ from xarray.coders import CFDatetimeCoder
 
 from nowcast.errors import InputError
 
-__all__ = ["decoded", "has_times", "lead_times", "scalar_time", "stated_time"]
+__all__ = ["FIRST_FRAME", "counted", "decoded", "has_times", "lead_times", "scalar_time", "stated_time"]
 
 _SINCE = re.compile(r"^\s*[a-z]+\s+since\s", re.IGNORECASE)
 _STANDARD = {"standard", "gregorian", "proleptic_gregorian"}
@@ -22,6 +22,18 @@ _STARTS = ("time_coverage_start", "start_date")
 _ENDS = ("time_coverage_end", "end_date")
 _OVER_TIME = re.compile(r"\btime\s*:\s*(?!point\b)[a-z]", re.IGNORECASE)
 _JITTER = np.timedelta64(10, "us")
+
+
+FIRST_FRAME = "first frame"
+"""The value of a time axis' attribute `counted_from` where a file tells only the step: then its times are 1970's."""
+
+
+def counted(frames: int, seconds: float, start: pd.Timestamp | None = None) -> xr.Variable:
+    """A time axis of so many frames, dims `(time,)`, from `start`, or counted from the first frame if None."""
+    steps = np.round(np.arange(frames) * seconds * 1e9).astype("int64").astype("timedelta64[ns]")
+    first = np.datetime64(0, "ns") if start is None else start.to_datetime64().astype("datetime64[ns]")
+    attrs = {"standard_name": "time"} | ({"counted_from": FIRST_FRAME} if start is None else {})
+    return xr.Variable(("time",), first + steps, attrs)
 
 
 def has_times(variable: xr.Variable) -> bool:

@@ -14,6 +14,7 @@ import xarray as xr
 
 from nowcast.errors import InputError, UnsafeError
 from nowcast.readers.damage import reading
+from nowcast.readers.options import Options
 
 __all__ = ["ZarrReader"]
 
@@ -31,7 +32,7 @@ class ZarrReader:
     def recognises(self, path: Path) -> bool:
         return path.is_dir() and any((path / name).is_file() for name in _METADATA)
 
-    def open(self, path: Path) -> xr.Dataset:
+    def open(self, path: Path, options: Options) -> xr.Dataset:
         consolidated = not any((path / name).is_file() for name in _METADATA[:3])
         arrays = _check_metadata(path)
         with reading(str(path)), warnings.catch_warnings():

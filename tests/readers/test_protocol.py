@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from nowcast.readers import open_cube, opening
+from nowcast.readers.options import Options
 from nowcast.readers.protocol import Reader
 
 
@@ -16,7 +17,7 @@ class FakeReader:
     def recognises(self, path: Path) -> bool:
         return path.read_bytes().startswith(b"FAKE")
 
-    def open(self, path: Path) -> xr.Dataset:
+    def open(self, path: Path, options: Options) -> xr.Dataset:
         times = np.array(["2020-01-01"], dtype="datetime64[s]")
         return xr.Dataset({"v": (("time", "row", "col"), np.full((1, 2, 3), 7, "u1"))}, coords={"time": times})
 

@@ -1,0 +1,68 @@
+"""Frames that a function loads when they are asked for, as a dask array; any reader whose library is not lazy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import dask.array as da
+import numpy as np
+
+from nowcast.errors import InputError
+from nowcast.readers.damage import reading
+
+__all__ = ["lazily"]
+
+
+def lazily(
+    path: Path,
+    load: Callable[[int, int], np.ndarray],
+    *,
+    frames: int,
+    shape: tuple[int, ...],
+    dtype: Any,
+    at_once: int = 1,
+) -> da.Array:
+    """Dims `(frames, *shape)`, loaded `at_once` frames to a chunk; nothing is read before it is computed.
+
+    Parameters
+    ----------
+    path
+        The file, for messages.
+    load
+        Frames `first, stop` as an array of `(stop - first, *shape)`. It opens the file itself, by path, and can be
+        pickled: dask may call it in another process.
+    """
+    source = _Frames(path, load, frames, shape, np.dtype(dtype))
+    chunks = (min(at_once, frames), *shape)
+    meta = np.empty((0,) * (1 + len(shape)), dtype)
+    return da.from_array(source, chunks=chunks, name=f"frames-{uuid4().hex}", asarray=False, meta=meta)
+
+
+class _Frames:
+    """What dask needs of an array: shape, dtype and slicing."""
+
+    def __init__(
+        self, path: Path, load: Callable[[int, int], np.ndarray], frames: int, shape: tuple[int, ...], dtype: Any
+    ) -> None:
+        self._path, self._load = path, load
+        self.shape, self.dtype = (frames, *shape), dtype
+        self.ndim = len(self.shape)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        along, *within = key if isinstance(key, tuple) else (key,)
+        if not isinstance(along, slice):
+            return self[(slice(along, along + 1), *within)][0]
+        first, stop, stride = along.indices(self.shape[0])
+        with reading(str(self._path)):
+            loaded = self._load(first, stop)
+        if loaded.shape != (max(0, stop - first), *self.shape[1:]):
+            raise InputError(
+                f"{self._path}: frames {first} to {stop - 1} are not what the file promised",
+                found=f"shape {loaded.shape}",
+                needed=f"{(stop - first, *self.shape[1:])}",
+                next_step="fetch or write it again, or leave it out",
+            )
+        return loaded[(slice(None, None, stride), *within)].astype(self.dtype, copy=False)
