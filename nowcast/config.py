@@ -33,6 +33,23 @@ class Data(_Room):
 
     variable: str | None = Field(None, description="the field to forecast; needed when a file holds several")
     channel: str | int | None = Field(None, description="one channel of several, by name or number")
+    axes: str | None = Field(None, description="a letter for each axis of an unlabelled stack, such as TYX")
+    time_step: str | float | None = Field(None, description="between frames, where the files do not say: 30s")
+    start_time: str | None = Field(None, description="of the first frame, where the files do not say")
+    pixel_size: str | float | None = Field(None, description="of a side, where the files do not say: 0.35um")
+    z: str | int | None = Field(None, description="of a stack: max, mean, sum, or the number of a plane")
+    colour_table: str | None = Field(None, description="what the colours of a palette mean: a name or a CSV")
+    rgb: bool = Field(False, description="keep the three colours, not their grey")
+    trust_pickle: bool = Field(False, description="unpickle dates in .npz files: this can run any program")
+    missing: Literal["nan"] | None = Field(None, description="nan: what is absent or cut off becomes missing")
+    missing_value: float | None = Field(None, description="a value that stands for missing")
+    classes: str | None = Field(None, description="of a field of classes, those to forecast: '7,8'")
+    zr: str | None = Field(None, description="reflectivity to rain by Z = a R^b: '223,1.53'")
+    since: str | None = Field(None, description="leave out frames before this time")
+    until: str | None = Field(None, description="leave out frames after this time")
+    crop: str | None = Field(None, description="rows and columns to keep: '100:356,0:256'")
+    coarsen: Positive | None = Field(None, description="average blocks of so many pixels along each side")
+    size: str | None = Field(None, description="resize frames to rows x columns: '128x128'")
 
 
 class Windows(_Room):
@@ -116,6 +133,7 @@ class Settings(_Room):
 FLAGS = {
     "variable": "data.variable",
     "channel": "data.channel",
+    **{name: f"data.{name}" for name in Data.model_fields if name not in ("variable", "channel")},
     "context": "windows.context",
     "horizon": "windows.horizon",
     "stride": "windows.stride",
@@ -133,7 +151,7 @@ FLAGS = {
     "seed": "training.seed",
     "thresholds": "scores.thresholds",
 }
-"""Keywords of `nowcast.fit`, which are the flags of `nowcast fit`, and the settings that they set."""
+"""Flags of `nowcast fit`, which are keywords of `nowcast.fit` or of its `options`, and the settings that they set."""
 
 
 def resolve(path: str | os.PathLike[str] | None = None, flags: Mapping[str, Any] | None = None) -> Settings:

@@ -5,9 +5,11 @@ It is one safetensors file; its header's metadata holds one JSON object (key `no
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from nowcast.errors import InputError
 from nowcast.models import Forecaster, build
 from nowcast.scaling import Scaler
 
-__all__ = ["FORMAT", "Card", "load", "mismatches", "require", "save", "versions"]
+__all__ = ["FORMAT", "Card", "load", "load_card", "mismatches", "require", "save", "versions"]
 
 FORMAT = 1
 GRID_TOLERANCE = 0.01
@@ -44,6 +46,8 @@ class Card:
         `nowcast.cube.grid_step` of the training cube, or None.
     trained_on
         First and last training time and the file, for the record.
+    read_as
+        The options of `nowcast.open_cube` that the training cube was read with.
     """
 
     model: str
@@ -59,6 +63,7 @@ class Card:
     masked: bool
     trained_on: dict[str, Any]
     versions: dict[str, str]
+    read_as: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -77,6 +82,20 @@ def save(path: str | os.PathLike[str], forecaster: Forecaster, card: Card) -> Pa
     return Path(path)
 
 
+def load_card(path: str | os.PathLike[str]) -> Card:
+    """What a model file says of its model, without the weights.
+
+    Raises
+    ------
+    InputError
+        As `load`.
+    """
+    path = _existing(path)
+    with _understood(path), safe_open(path, framework="pt") as file:
+        text = (file.metadata() or {}).get("nowcast")
+    return _card(path, text)
+
+
 def load(path: str | os.PathLike[str]) -> tuple[Forecaster, Card]:
     """Rebuild a forecaster, in evaluation mode on the CPU, and its card.
 
@@ -85,19 +104,10 @@ def load(path: str | os.PathLike[str]) -> tuple[Forecaster, Card]:
     InputError
         No such file, not a model file, a damaged one, or one of a newer version.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such model file", next_step="train one: nowcast fit PATH")
-    try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("nowcast")
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: this is not a model file, or it is damaged",
-            found=str(error).splitlines()[0],
-            needed="a model.safetensors written by nowcast fit",
-        ) from error
+    path = _existing(path)
+    with _understood(path), safe_open(path, framework="pt") as file:
+        text = (file.metadata() or {}).get("nowcast")
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     card = _card(path, text)
     try:
         with torch.device("meta"):  # no memory is taken for sizes that the weights do not have
@@ -109,6 +119,25 @@ def load(path: str | os.PathLike[str]) -> tuple[Forecaster, Card]:
             found=str(error).splitlines()[-1].strip(),
         ) from error
     return forecaster.eval(), card
+
+
+def _existing(path: str | os.PathLike[str]) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such model file", next_step="train one: nowcast fit PATH")
+    return path
+
+
+@contextlib.contextmanager
+def _understood(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: this is not a model file, or it is damaged",
+            found=str(error).splitlines()[0],
+            needed="a model.safetensors written by nowcast fit",
+        ) from error
 
 
 def _card(path: Path, text: str | None) -> Card:
@@ -136,7 +165,8 @@ def _card(path: Path, text: str | None) -> Card:
             and card.grid_step["y"] > 0
             and card.grid_step["x"] > 0
         )
-        whole = set(plain) == {field.name for field in fields(Card)}
+        named = {each.name for each in fields(Card)}
+        whole = named - {"read_as"} <= set(plain) <= named and isinstance(card.read_as, dict)
         if not (whole and sizes_good and step_good and grid_good):
             raise ValueError("fields are missing or of the wrong kind")
         Scaler.from_dict(card.scaler)

@@ -94,7 +94,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
     from nowcast.cli import main
 
     def run(*words: object) -> Outcome:
-        monkeypatch.setattr("nowcast.cli._debug", False)
+        monkeypatch.setattr("nowcast.cli.ending._debug", False)
         monkeypatch.setattr(sys, "argv", ["nowcast", *map(str, words)])
         code = 0
         try:

@@ -36,6 +36,9 @@ def value_of(settings: Settings, where: str) -> Any:
 SAMPLES: dict[str, Any] = {
     "variable": "rain", "channel": "2", "context": 7, "horizon": 9, "stride": 2, "patch": 32, "scaling": "db",
     "model": "convlstm", "hidden": (5, 6), "kernel": 5, "epochs": 3, "max_minutes": 1.5, "batch": 2,
+    "axes": "TYX", "time_step": "30s", "start_time": "2026-05-01", "pixel_size": "1km", "z": "max", "rgb": True,
+    "colour_table": "meteoswiss", "trust_pickle": True, "missing": "nan", "missing_value": 0.0, "classes": "7,8",
+    "zr": "223,1.53", "since": "2026-05-01", "until": "2026-05-02", "crop": "0:8,0:8", "coarsen": 2, "size": "8x8",
     "loss": {"mae": 2.0}, "optimiser": "adam", "learning_rate": 0.5, "seed": 11, "thresholds": (1.0, 2.0),
 }  # fmt: skip
 
@@ -54,11 +57,23 @@ def test_every_flag_sets_a_setting_that_exists() -> None:
         assert value_of(resolve(flags={name: SAMPLES[name]}), where) == SAMPLES[name]
 
 
-def test_every_keyword_of_fit_is_a_flag_and_every_flag_a_keyword() -> None:
+def test_every_keyword_of_fit_is_a_flag_and_every_flag_a_keyword_or_an_option_of_reading() -> None:
+    from nowcast.readers.options import Options
     from nowcast.run import fit
 
-    own = {"source", "run", "config_file", "resume", "progress"}
-    assert set(inspect.signature(fit).parameters) - own == set(FLAGS)
+    own = {"source", "run", "config_file", "resume", "progress", "options"}
+    assert (set(inspect.signature(fit).parameters) - own) | set(Options.names()) == set(FLAGS)
+
+
+def test_the_options_of_reading_are_those_of_open_cube_and_the_settings_of_data() -> None:
+    from nowcast.config import Data
+    from nowcast.readers import open_cube
+    from nowcast.readers.options import Options
+
+    assert list(Options.names()) == list(Data.model_fields)
+    assert list(Options.names()) == [
+        name for name in inspect.signature(open_cube).parameters if name not in ("path", "chunks")
+    ]
 
 
 def test_what_may_be_chosen_is_what_the_rooms_below_know() -> None:

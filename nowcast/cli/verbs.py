@@ -1,18 +1,18 @@
-"""The command line: parse, call `nowcast.run`, print. Nothing heavy is imported until a verb needs it."""
+"""The verbs, thin: what was typed goes to `nowcast.run`, what comes back is printed."""
 
 from __future__ import annotations
 
 import json
-import signal
 import sys
-import traceback
-import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from nowcast.errors import NowcastError, NowcastWarning
+from nowcast.cli.ending import set_debug
+from nowcast.cli.reading import reads
+
+__all__ = ["app"]
 
 app = typer.Typer(
     help="Forecast the next frames of image sequences with a physical meaning. Start with: nowcast demo",
@@ -29,13 +29,6 @@ Debug = Annotated[bool, typer.Option("--debug", help="show the whole traceback o
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="tell nothing but the result")]
 Run = Annotated[str | None, typer.Option("--run", help="a run's folder or a model file [newest fitting run]")]
 Thresholds = Annotated[str | None, typer.Option("--thresholds", help="in the field's units, such as 0.1,1,5")]
-
-_debug = False
-
-
-def _set_debug(value: bool) -> None:
-    global _debug
-    _debug = _debug or value
 
 
 def _show_version(asked: bool) -> None:
@@ -62,7 +55,7 @@ def demo(
     debug: Debug = False,
 ) -> None:
     """The whole path on a synthetic radar cube: convert, fit, forecast, evaluate, picture. No download."""
-    _set_debug(debug)
+    set_debug(debug)
     from nowcast.run.demonstration import demo as run_demo
 
     scores = run_demo(folder, max_minutes=max_minutes)
@@ -71,6 +64,7 @@ def demo(
 
 
 @app.command()
+@reads
 def inspect(
     paths: Paths,
     variable: Variable = None,
@@ -78,12 +72,15 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
     quiet: Quiet = False,
     debug: Debug = False,
+    options: dict[str, Any] | None = None,
 ) -> None:
     """What these files are as one cube, and what fit would do with it."""
-    _set_debug(debug)
+    set_debug(debug)
     from nowcast import run
 
-    description, plan = run.inspect(paths, variable=variable, channel=channel, progress=not (as_json or quiet))
+    description, plan = run.inspect(
+        paths, variable=variable, channel=channel, options=options, progress=not (as_json or quiet)
+    )
     if as_json:
         print(json.dumps({**description.to_dict(), "fit": plan}))  # noqa: T201
     else:
@@ -93,25 +90,28 @@ def inspect(
 
 
 @app.command()
+@reads
 def convert(
     paths: Annotated[list[str], typer.Argument(metavar="PATH... OUT", help="what to read, and what to write last")],
     variable: Variable = None,
     channel: Channel = None,
     quiet: Quiet = False,
     debug: Debug = False,
+    options: dict[str, Any] | None = None,
 ) -> None:
     """Any readable input to a zarr store or NetCDF file, chunked for training."""
-    _set_debug(debug)
+    set_debug(debug)
     from nowcast import run
     from nowcast.errors import InputError
 
     if len(paths) < 2:
         raise InputError("convert needs what to read and what to write", next_step="nowcast convert PATH… cube.zarr")
-    out = run.convert(paths[:-1], paths[-1], variable=variable, channel=channel, progress=not quiet)
+    out = run.convert(paths[:-1], paths[-1], variable=variable, channel=channel, options=options, progress=not quiet)
     _next(f"wrote {out}; next: nowcast inspect {out}, or nowcast fit {out}", quiet=quiet)
 
 
 @app.command()
+@reads
 def fit(
     paths: Paths,
     config: Annotated[Path | None, typer.Option("--config", help="a YAML file; flags win over it")] = None,
@@ -137,9 +137,10 @@ def fit(
     thresholds: Thresholds = None,
     quiet: Quiet = False,
     debug: Debug = False,
+    options: dict[str, Any] | None = None,
 ) -> None:
     """Train on a cube and score the result on the last part of its time, beside persistence."""
-    _set_debug(debug)
+    set_debug(debug)
     from nowcast import run
 
     scores = run.fit(
@@ -149,6 +150,7 @@ def fit(
         resume=resume,
         variable=variable,
         channel=channel,
+        options=options,
         model=model,
         hidden=_numbers(hidden, "--hidden", int),
         kernel=kernel,
@@ -176,6 +178,7 @@ def fit(
 
 
 @app.command()
+@reads
 def forecast(
     paths: Paths,
     out: Annotated[str, typer.Option("-o", "--out", help="forecast.nc or forecast.zarr")],
@@ -187,9 +190,10 @@ def forecast(
     channel: Channel = None,
     quiet: Quiet = False,
     debug: Debug = False,
+    options: dict[str, Any] | None = None,
 ) -> None:
     """Forecast from the newest frames and write CF-NetCDF or zarr."""
-    _set_debug(debug)
+    set_debug(debug)
     from nowcast import run
     from nowcast.writers import require_writable, write_cube
 
@@ -202,6 +206,7 @@ def forecast(
         horizon=horizon,
         variable=variable,
         channel=channel,
+        options=options,
         progress=not quiet,
     )
     write_cube(result, out)
@@ -209,6 +214,7 @@ def forecast(
 
 
 @app.command()
+@reads
 def evaluate(
     forecast_path: Annotated[str, typer.Argument(metavar="FORECAST", help="what nowcast forecast wrote")],
     paths: Paths,
@@ -219,9 +225,10 @@ def evaluate(
     channel: Channel = None,
     quiet: Quiet = False,
     debug: Debug = False,
+    options: dict[str, Any] | None = None,
 ) -> None:
     """Score a forecast where the truth is known, by lead time, beside persistence."""
-    _set_debug(debug)
+    set_debug(debug)
     from nowcast import run
     from nowcast.writers import require_writable, write_dataset
 
@@ -233,6 +240,7 @@ def evaluate(
         thresholds=_numbers(thresholds, "--thresholds", float),
         variable=variable,
         channel=channel,
+        options=options,
         picture=picture,
         progress=not quiet,
     )
@@ -294,27 +302,3 @@ def _shares(text: str | None) -> dict[str, float] | None:
         raise InputError(
             f"--loss {text!r} is not a mixture", needed="names and shares, such as mse=1,ssim=0.1"
         ) from None
-
-
-def main() -> None:
-    """Run a verb; errors that a user can cause end with one message and their exit code, without a traceback."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was begun beside an output is removed
-    if "--debug" not in sys.argv:
-        # Libraries talk to their own developers; what a user should know is told by nowcast itself.
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("always", NowcastWarning)
-        warnings.showwarning = lambda message, *_, **__: typer.echo(f"beware   {message}", err=True)
-    try:
-        app()
-    except Exception as error:
-        typer.secho("error: ", fg=typer.colors.RED, nl=False, err=True)
-        if isinstance(error, NowcastError):
-            code = error.exit_code
-            typer.echo(str(error), err=True)
-        else:
-            code = 3 if isinstance(error, (OSError, MemoryError)) else 1
-            hint = "" if _debug else "\n  next:   the same command with --debug shows where"
-            typer.echo(f"{type(error).__name__}: {error}{hint}", err=True)
-        if _debug:
-            traceback.print_exception(error)
-        raise SystemExit(code) from None

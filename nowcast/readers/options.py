@@ -8,13 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from nowcast.errors import InputError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = ["Options"]
+
+OF_THE_DAY = {"variable", "channel", "start_time", "since", "until", "trust_pickle", "missing"}
+"""What a model does not remember of how its files were read: it concerns one file, or is a risk taken once."""
 
 
 def _told(help_text: str) -> Any:
@@ -62,12 +66,24 @@ class Options:
 
     def given(self) -> dict[str, Any]:
         """What was said, without what was left open."""
-        return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) not in (None, False)}
+        said = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in said.items() if value is not None and value is not False}
+
+    def remembered(self) -> dict[str, Any]:
+        """What was given and holds for the next files of the kind too; a table of colours only if it is one by name."""
+        table = str(self.colour_table or "").isidentifier()
+        return {
+            name: value
+            for name, value in self.given().items()
+            if name not in OF_THE_DAY and (name != "colour_table" or table)
+        }
 
     def step_seconds(self) -> float | None:
         """`time_step` in seconds; a plain number is seconds."""
         if self.time_step is None:
             return None
+        import pandas as pd
+
         text = str(self.time_step)
         try:
             seconds = float(text) if _NUMBER.fullmatch(text) else pd.Timedelta(text).total_seconds()
@@ -142,6 +158,8 @@ def _unlike(flag: str, text: str, needed: str) -> InputError:
 def _moment(flag: str, text: str | None) -> pd.Timestamp | None:
     if text is None:
         return None
+    import pandas as pd
+
     try:
         stamp = pd.Timestamp(text)
     except (ValueError, OverflowError):

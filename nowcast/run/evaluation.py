@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import xarray as xr
 
@@ -12,7 +13,7 @@ from nowcast.atomic import replacing
 from nowcast.cube import label
 from nowcast.progress import bar, quiet
 from nowcast.readers import reading
-from nowcast.run.source import Source, cube_from, forecast_from
+from nowcast.run.source import READ_AS, Source, cube_from, forecast_from, given, remembered
 from nowcast.verification import persistence, score
 
 __all__ = ["evaluate", "score_beside_persistence"]
@@ -26,6 +27,7 @@ def evaluate(
     scales: Sequence[int] | None = None,
     variable: str | None = None,
     channel: str | int | None = None,
+    options: Mapping[str, Any] | None = None,
     picture: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
@@ -41,6 +43,9 @@ def evaluate(
         For CSI, POD, FAR and FSS, in the field's units; None: by the units.
     scales
         Sides of the FSS neighbourhoods in pixels, odd.
+    options
+        What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`;
+        what is not told is as the forecast was read.
     picture
         Where to draw truth over forecast over persistence, as PNG; None: nowhere.
 
@@ -57,7 +62,11 @@ def evaluate(
     with quiet(not progress):
         predicted = forecast_from(forecast)
         name = str(predicted.name) if variable is None else variable
-        observed = cube_from(source, variable=name if not isinstance(source, xr.DataArray) else None, channel=channel)
+        if isinstance(source, xr.DataArray):
+            observed = cube_from(source, options=options)
+        else:
+            told = {**remembered(predicted.attrs.get(READ_AS)), **given(options)}
+            observed = cube_from(source, variable=name, channel=channel, options=told)
         scores = score_beside_persistence(predicted, observed, thresholds=thresholds, scales=scales)
         if picture is not None:
             with replacing(picture) as aside:

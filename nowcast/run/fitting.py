@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import xarray as xr
@@ -23,7 +24,7 @@ from nowcast.run import folder
 from nowcast.run.evaluation import score_beside_persistence
 from nowcast.run.forecasting import predict
 from nowcast.run.preparing import Prepared, prepare
-from nowcast.run.source import Source, cube_from, stem
+from nowcast.run.source import Source, cube_from, given, remembered, stem
 from nowcast.tensors import Windows, loader
 from nowcast.writers import write_dataset
 
@@ -41,6 +42,7 @@ def fit(
     resume: bool = False,
     variable: str | None = None,
     channel: str | int | None = None,
+    options: Mapping[str, Any] | None = None,
     model: str | None = None,
     hidden: Sequence[int] | None = None,
     kernel: int | None = None,
@@ -71,6 +73,8 @@ def fit(
         The folder to write to; None: `runs/<name>-<date>-<time>`.
     resume
         Go on with the run in that folder from its last checkpoint, with its own settings.
+    options
+        What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`.
 
     Returns
     -------
@@ -85,12 +89,13 @@ def fit(
         The disk is full or may not be written.
     """
     flags = {name: value for name, value in locals().items() if name in config.FLAGS}
+    flags |= given(options)
     with quiet(not progress):
         place = folder.place(run, stem(source), resume=resume)
         if resume and config_file is None:
             config_file = place / folder.CONFIG
         settings = config.resolve(config_file, flags)
-        cube = cube_from(source, variable=settings.data.variable, channel=settings.data.channel)
+        cube = cube_from(source, **_read_by(source, settings))
         with reading(label(cube)):
             prepared = prepare(cube, settings)
         place.mkdir(parents=True, exist_ok=True)
@@ -100,6 +105,13 @@ def fit(
             if not resume and not any((place / "checkpoints").glob("*.ckpt")):
                 shutil.rmtree(place, ignore_errors=True)
             raise
+
+
+def _read_by(source: Source, settings: Settings) -> dict[str, Any]:
+    """What a source is read by: nothing, where it is a cube already."""
+    told = settings.data.model_dump(exclude={"variable", "channel"}, exclude_none=True)
+    own = {"variable": settings.data.variable, "channel": settings.data.channel}
+    return own | {"options": None if isinstance(source, xr.DataArray) else told}
 
 
 def _train(prepared: Prepared, place: Path, *, resume: bool) -> xr.Dataset:
@@ -174,6 +186,7 @@ def _card(prepared: Prepared) -> model_file.Card:
             "last": iso(time[last]),
         },
         versions=model_file.versions(),
+        read_as=remembered(given(prepared.settings.data.model_dump())),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,24 @@ def begin(folder: Path, fingerprint: dict[str, Any], *, resume: bool) -> None:
 
 
 def find_model(run: str | os.PathLike[str] | None, cube: xr.DataArray) -> Path:
+    """As `find_model_for`, for a cube that is read already."""
+    return find_model_for(run, lambda _: cube)[0]
+
+
+def find_model_for(
+    run: str | os.PathLike[str] | None, read_as: Callable[[dict[str, Any]], xr.DataArray]
+) -> tuple[Path, dict[str, Any]]:
     """The model file of a run folder, the file itself, or that of the newest run under `runs/` that fits the cube.
+
+    Parameters
+    ----------
+    read_as
+        The cube, read with the options that a model remembers.
+
+    Returns
+    -------
+    tuple
+        The file, and the options that its card remembers.
 
     Raises
     ------
@@ -87,26 +105,35 @@ def find_model(run: str | os.PathLike[str] | None, cube: xr.DataArray) -> Path:
     """
     if run is not None:
         path = Path(run)
-        return path / MODEL if path.is_dir() else path
+        path = path / MODEL if path.is_dir() else path
+        return path, model_file.load_card(path).read_as
     found = sorted(RUNS.glob(f"*/{MODEL}"), key=lambda path: path.stat().st_mtime, reverse=True)
     if not found:
         raise InputError(
             f"no trained model under {RUNS.resolve()}",
             next_step="train one: nowcast fit PATH, or name one: --run DIR or --run FILE",
         )
-    misfits = []
+    misfits, unread, what = [], [], "these files"
     for path in found:
         try:
-            _, card = model_file.load(path)
+            card = model_file.load_card(path)
         except InputError as error:
             misfits.append(str(error))
             continue
+        try:
+            cube = read_as(card.read_as)
+        except InputError as error:
+            unread.append(error)
+            continue
+        what = label(cube)
         wrong = model_file.mismatches(card, cube)
         if not wrong:
-            return path
+            return path, card.read_as
         misfits.append(f"{path} wants " + ", ".join(f"{name} {want} (has {has})" for name, want, has in wrong))
+    if unread and not misfits:
+        raise unread[0]
     raise InputError(
-        f"none of the {len(found)} run(s) under {RUNS.resolve()} was trained for {label(cube)}; no forecast was made",
+        f"none of the {len(found)} run(s) under {RUNS.resolve()} was trained for {what}; no forecast was made",
         found="\n          ".join(misfits[:5]),
         next_step="train on such files: nowcast fit PATH, or name a model: --run DIR",
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,10 +14,12 @@ import xarray as xr
 
 from nowcast import model_file, rollout
 from nowcast.cube import iso
+from nowcast.errors import InputError
 from nowcast.models import Forecaster
 from nowcast.progress import bar, quiet, tell
+from nowcast.readers.options import Options
 from nowcast.run import folder
-from nowcast.run.source import Source, cube_from, minutes
+from nowcast.run.source import READ_AS, Source, cube_from, given, minutes, remembered
 from nowcast.scaling import Scaler
 
 __all__ = ["forecast", "predict"]
@@ -32,6 +37,7 @@ def forecast(
     horizon: int | None = None,
     variable: str | None = None,
     channel: str | int | None = None,
+    options: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> xr.DataArray:
     """Forecast from the newest frames, from the times `at`, or from every time that has enough frames before it.
@@ -46,6 +52,9 @@ def forecast(
         Reference time(s): times of the newest frame given, ISO 8601 in UTC.
     horizon
         Frames to forecast; None: as many as the model was trained for.
+    options
+        What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`;
+        what is not told is as the model's training files were read.
 
     Returns
     -------
@@ -58,8 +67,7 @@ def forecast(
         No model that fits, or not enough frames in a row up to a reference time.
     """
     with quiet(not progress):
-        cube = cube_from(source, variable=variable, channel=channel)
-        path = folder.find_model(run, cube)
+        cube, path, read_as = _opened(source, run, variable=variable, channel=channel, options=given(options))
         forecaster, card = model_file.load(path)
         model_file.require(card, cube, path=path)
         tell(f"model    {path} ({card.model}, {card.context} frames in, {card.horizon} out)")
@@ -80,6 +88,8 @@ def forecast(
             references=references,
             name=card.model,
         )
+        if read_as:
+            result = result.assign_attrs({READ_AS: json.dumps(read_as)})
         tell(f"forecast {_told(result)}")
         if not every and result["valid_time"].values.max() > cube["time"].values[-1]:
             known = [
@@ -88,6 +98,43 @@ def forecast(
             when = f"; one that can be scored now: --at {iso(cube['time'].values[known[-1]])}" if known else ""
             tell(f"truth    not known yet for every lead time{when}")
         return result
+
+
+def _opened(
+    source: Source,
+    run: str | os.PathLike[str] | None,
+    *,
+    variable: str | None,
+    channel: str | int | None,
+    options: dict[str, Any],
+) -> tuple[xr.DataArray, Path, dict[str, Any]]:
+    """The cube, the model for it, and the options that the cube was read with: as the model's own training files were.
+
+    Of the runs under `runs/`, the newest that fits the source when read so.
+    """
+    if isinstance(source, xr.DataArray):
+        cube = cube_from(source, options=options)
+        return cube, folder.find_model(run, cube), {}
+    cubes: dict[str, xr.DataArray | InputError] = {}
+
+    def read_as(kept: dict[str, Any]) -> xr.DataArray:
+        told = {**remembered(kept), **options}
+        key = json.dumps(told, sort_keys=True, default=str)
+        if key not in cubes:
+            try:
+                cubes[key] = cube_from(source, variable=variable, channel=channel, options=told)
+            except InputError as error:
+                cubes[key] = error
+        cube = cubes[key]
+        if isinstance(cube, InputError):
+            raise cube
+        return cube
+
+    path, kept = folder.find_model_for(run, read_as)
+    told = {**remembered(kept), **options}
+    for name in sorted(set(told) - set(options)):
+        tell(f"read as  --{name.replace('_', '-')} {told[name]}, as the model's training files were")
+    return read_as(kept), path, Options(**told).remembered()
 
 
 def predict(

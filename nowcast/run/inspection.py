@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from nowcast.config import Settings
@@ -23,9 +24,15 @@ def inspect(
     *,
     variable: str | None = None,
     channel: str | int | None = None,
+    options: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> tuple[Description, dict[str, Any]]:
     """Describe a cube, and what `nowcast fit` would choose for it (or why it could not).
+
+    Parameters
+    ----------
+    options
+        What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`.
 
     Raises
     ------
@@ -33,7 +40,7 @@ def inspect(
         What cannot be read as a cube.
     """
     with quiet(not progress):
-        cube = cube_from(source, variable=variable, channel=channel)
+        cube = cube_from(source, variable=variable, channel=channel, options=options)
         with reading(label(cube)):
             description = describe(cube)
         try:

@@ -1,0 +1,8 @@
+"""The command line: parse, call `nowcast.run`, print. Nothing heavy is imported until a verb needs it."""
+
+from __future__ import annotations
+
+from nowcast.cli.ending import main
+from nowcast.cli.verbs import app
+
+__all__ = ["app", "main"]

@@ -1,0 +1,44 @@
+"""The flags of every verb that reads: one for each of the reader's options."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from nowcast.readers.options import Options
+
+__all__ = ["reads"]
+
+PANEL = "How to read"
+_KINDS = {"coarsen": int, "missing_value": float}
+_OWN = {"variable", "channel"}
+
+
+def reads(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with a flag for each option of `open_cube`; it gets those that were given as the mapping `options`."""
+    signature = inspect.signature(verb)
+    hints = get_type_hints(verb, include_extras=True)
+    own = [each.replace(annotation=hints[name]) for name, each in signature.parameters.items() if name != "options"]
+    flags = [_flag(each.name, str(each.metadata["help"]), each.default) for each in fields(Options)]
+    flags = [flag for flag in flags if flag.name not in _OWN]
+
+    @functools.wraps(verb)
+    def told(**given: Any) -> None:
+        options = {flag.name: given.pop(flag.name) for flag in flags}
+        verb(**given, options={name: value for name, value in options.items() if value is not None and value is not False})
+
+    told.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]
+    told.__annotations__ = {each.name: each.annotation for each in (*own, *flags)}
+    return told
+
+
+def _flag(name: str, help_text: str, default: Any) -> inspect.Parameter:
+    flag = f"--{name.replace('_', '-')}"
+    kind: Any = bool if default is False else _KINDS.get(name, str) | None
+    option = typer.Option(flag, help=help_text, rich_help_panel=PANEL)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
