@@ -38,7 +38,8 @@ def lazily(
     source = _Frames(path, load, frames, shape, np.dtype(dtype))
     chunks = (min(at_once, frames), *shape)
     meta = np.empty((0,) * (1 + len(shape)), dtype)
-    return da.from_array(source, chunks=chunks, name=f"frames-{uuid4().hex}", asarray=False, meta=meta)
+    array: da.Array = da.from_array(source, chunks=chunks, name=f"frames-{uuid4().hex}", asarray=False, meta=meta)
+    return array
 
 
 class _Frames:
@@ -65,4 +66,5 @@ class _Frames:
                 needed=f"{(stop - first, *self.shape[1:])}",
                 next_step="fetch or write it again, or leave it out",
             )
-        return loaded[(slice(None, None, stride), *within)].astype(self.dtype, copy=False)
+        part: np.ndarray = loaded[(slice(None, None, stride), *within)]
+        return part.astype(self.dtype, copy=False)

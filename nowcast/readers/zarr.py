@@ -59,8 +59,7 @@ class ZarrReader:
             shards = variable.encoding.get("shards")
             if shards:
                 variable.encoding["preferred_chunks"] = dict(zip(variable.dims, shards, strict=True))
-        _count_chunks(path, dataset)
-        return dataset
+        return _with_chunks_counted(path, dataset, holes=options.missing == "nan")
 
 
 def _damaged(path: Path, found: str) -> InputError:
@@ -136,12 +135,13 @@ def _refuse_pickle(place: str, content: dict[str, Any]) -> None:
         )
 
 
-def _count_chunks(path: Path, dataset: xr.Dataset) -> None:
+def _with_chunks_counted(path: Path, dataset: xr.Dataset, *, holes: bool) -> xr.Dataset:
+    """The dataset, knowing how many chunks it lacks; with `holes`, what they would hold is missing."""
     recorded = dataset.attrs.pop("nowcast_chunks", None)
     if isinstance(recorded, str):
         recorded = _parsed(recorded)
     recorded = recorded if isinstance(recorded, dict) else {}
-    for name, variable in dataset.variables.items():
+    for name, variable in list(dataset.variables.items()):
         size = variable.encoding.get("shards") or variable.encoding.get("chunks")
         if size is None or 0 in variable.shape:
             continue
@@ -152,8 +152,14 @@ def _count_chunks(path: Path, dataset: xr.Dataset) -> None:
             continue
         present = _chunk_files(path / str(name))
         if needed is None:
-            if present < total:
-                variable.encoding["absent_chunks"] = f"{total - present} of {total}"
+            needed, told = total, present < total
+        else:
+            told = holes and variable.ndim > 2 and present < int(needed)
+        if told:
+            variable.encoding["absent_chunks"] = f"{int(needed) - present} of {needed}"
+            if holes and variable.ndim > 2:
+                variable.encoding["absent_chunks"] += ", read as missing"
+                dataset[name] = _with_holes(path / str(name), variable, size, grid)
         elif present < int(needed):
             example = _first_absent(path, str(name), grid) if int(needed) == total else None
             raise InputError(
@@ -161,8 +167,28 @@ def _count_chunks(path: Path, dataset: xr.Dataset) -> None:
                 + (f", e.g. {example}" if example else ""),
                 found=f"{present} chunks",
                 needed=f"{needed} chunks, as the store itself records",
-                next_step="write or copy it again; zarr would read the missing chunks as empty without a word",
+                next_step="write or copy it again, or read what is there, the rest as missing: --missing nan",
             )
+    return dataset
+
+
+def _with_holes(folder: Path, variable: xr.Variable, size: tuple[int, ...], grid: tuple[int, ...]) -> xr.Variable:
+    """The variable with its fill code, or NaN, where chunks are absent."""
+    import zarr
+
+    key_of = zarr.open_array(str(folder), mode="r").metadata.encode_chunk_key
+    absent = np.array([not (folder / key_of(place)).is_file() for place in np.ndindex(grid)]).reshape(grid)
+    code = variable.attrs.get("_FillValue")
+    chunked = variable.chunk(dict(zip(variable.dims, size, strict=True)))
+    dtype = variable.dtype if code is not None else np.result_type(variable.dtype, np.float32)
+
+    def filled(block: np.ndarray, block_info: Any = None) -> np.ndarray:
+        if block_info is not None and absent[tuple(block_info[0]["chunk-location"])]:
+            return np.full(block.shape, np.nan if code is None else code, dtype)
+        return block.astype(dtype, copy=False)
+
+    data = chunked.data.map_blocks(filled, dtype=dtype, meta=np.empty((0,) * variable.ndim, dtype))
+    return xr.Variable(variable.dims, data, variable.attrs, variable.encoding)
 
 
 def _parsed(text: str) -> Any:
