@@ -1,6 +1,7 @@
 """What a cube is: a plain `xarray.DataArray` with dims `(time, channel, y, x)`, checked here.
 
-Missing pixels are NaN. A `sequence` coordinate along time, where there is one, tells clips, events or positions apart.
+Missing pixels are NaN. A `sequence` coordinate along time, where there is one, tells clips, events or positions apart;
+a `part` coordinate along time says which of `PARTS` the publishers of a dataset gave a frame to.
 The names that the dims bore in the source are kept in the attribute `source_dims` and given back by the writers.
 """
 
@@ -21,6 +22,7 @@ __all__ = [
     "DATASET_PREFIX",
     "DIMS",
     "FORECAST_DIMS",
+    "PARTS",
     "STEP_TOLERANCE",
     "Gap",
     "Run",
@@ -40,6 +42,8 @@ __all__ = [
 
 DIMS = ("time", "channel", "y", "x")
 FORECAST_DIMS = ("forecast_reference_time", "lead_time", "channel", "y", "x")
+
+PARTS = ("training", "validation", "test")
 
 DATASET_PREFIX = "dataset:"
 """Attributes of the source's whole dataset (institution, licence, ...) ride on the cube under this prefix."""
@@ -120,30 +124,30 @@ def check(cube: xr.DataArray) -> xr.DataArray:
         )
     if np.isnat(time).any():
         raise InputError(f"{label(cube)}: frame {int(np.isnat(time).argmax())} has no time", found="NaT")
+    seconds, same = _steps(cube)
+    _check_order(cube, seconds, same)
     sequence = sequence_of(cube)
-    for name in np.unique(sequence):
-        _check_order(cube, time[sequence == name])
-    breaks = np.flatnonzero(sequence[1:] != sequence[:-1])
-    if len(breaks) + 1 != len(np.unique(sequence)):
+    if int((~same).sum()) + 1 != len(np.unique(sequence)):
         raise InputError(
             f"{label(cube)}: frames of one sequence lie apart", needed="each sequence in one stretch of time"
         )
     return cube
 
 
-def _check_order(cube: xr.DataArray, time: np.ndarray) -> None:
-    step = np.diff(time)
-    zero = np.timedelta64(0, "ns")
-    if (step == zero).any():
-        repeated = time[1:][step == zero]
+def _check_order(cube: xr.DataArray, seconds: np.ndarray, same: np.ndarray) -> None:
+    """Within each sequence times must rise; the arguments are those of `_steps`."""
+    time = cube["time"].values
+    repeated = time[1:][same & (seconds == 0)]
+    if len(repeated):
         raise InputError(
             f"{label(cube)}: {len(repeated)} time(s) occur twice, the first {iso(repeated[0])}",
             needed="each time once",
             next_step="keep one of them: cube.drop_duplicates('time'), or leave out the file that repeats it",
         )
-    if (step < zero).any():
+    backwards = time[:-1][same & (seconds < 0)]
+    if len(backwards):
         raise InputError(
-            f"{label(cube)}: times run backwards after {iso(time[:-1][step < zero][0])}",
+            f"{label(cube)}: times run backwards after {iso(backwards[0])}",
             needed="ascending times",
             next_step="cube.sortby('time')",
         )

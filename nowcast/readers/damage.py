@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from nowcast.errors import InputError, MachineError, NowcastError
 
-__all__ = ["reading"]
+__all__ = ["parsing", "reading"]
 
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
@@ -23,7 +23,7 @@ _DAMAGE = re.compile(
 
 
 @contextlib.contextmanager
-def reading(what: str) -> Iterator[None]:
+def reading(what: str, *, part: str = "it") -> Iterator[None]:
     """Within it, errors of a damaged file become an `InputError` that begins with `what` (a file, a variable).
 
     Raises
@@ -40,14 +40,45 @@ def reading(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno in _MACHINE:
             raise MachineError(f"{what}: cannot be read", found=_told(error)) from error
-        raise _damaged(what, error) from error
+        raise _damaged(what, error, part) from error
     except (EOFError, zlib.error, lzma.LZMAError) as error:
-        raise _damaged(what, error) from error
+        raise _damaged(what, error, part) from error
     except (RuntimeError, ValueError) as error:
         # These two are also the errors of mistakes in programs: only what speaks of files and codecs is damage.
         if not _DAMAGE.search(f"{type(error).__name__} {error}"):
             raise
-        raise _damaged(what, error) from error
+        raise _damaged(what, error, part) from error
+
+
+@contextlib.contextmanager
+def parsing(what: str, *, part: str = "it") -> Iterator[None]:
+    """As `reading`, and every other error too: within it nothing but `what` (a file) and its content is dealt with.
+
+    What failed stays the cause of the error, for `--debug`: a mistake of ours looks the same until then.
+
+    Parameters
+    ----------
+    part
+        What of the file is being read.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, or not what it seems to be.
+    MachineError
+        Permission, memory or file handles are lacking, or what the file claims would need too much of them.
+    """
+    try:
+        with reading(what, part=part):
+            yield
+    except (NowcastError, Warning):
+        raise
+    except MemoryError as error:
+        raise MachineError(
+            f"{what}: {part} needs more memory than there is", found=_told(error), next_step="give fewer files, or --crop"
+        ) from error
+    except Exception as error:
+        raise _damaged(what, error, part, named=True) from error
 
 
 def _told(error: Exception) -> str:
@@ -55,10 +86,10 @@ def _told(error: Exception) -> str:
     return text.splitlines()[0][:300]
 
 
-def _damaged(what: str, error: Exception) -> InputError:
+def _damaged(what: str, error: Exception, part: str, *, named: bool = False) -> InputError:
     return InputError(
-        f"{what}: damaged, it cannot be read",
-        found=_told(error),
+        f"{what}: damaged, {part} cannot be read",
+        found=f"{type(error).__name__}: {_told(error)}" if named else _told(error),
         needed="a complete file",
         next_step="fetch or write it again, or leave it out",
     )

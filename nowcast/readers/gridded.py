@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import ceil, prod
+from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,8 @@ from nowcast.cube import DATASET_PREFIX, DIMS, check, with_source_dims
 from nowcast.errors import InputError
 from nowcast.readers.axes import meanings, roles
 from nowcast.readers.channels import select_extra
+from nowcast.readers.lazy import guarded
+from nowcast.readers.naming import name_time
 from nowcast.readers.packing import unpack
 from nowcast.readers.timing import decoded, has_times, scalar_time, stated_time
 
@@ -27,7 +29,7 @@ MOST_CHUNKS = 20_000
 """Where the store has more, a dask chunk is several of them, up to `CHUNK_BYTES`."""
 
 _REFERENCES = ("bounds", "climatology", "ancillary_variables", "cell_measures", "formula_terms")
-_BOOKKEEPING = ("coordinates", "nowcast_chunks")
+_BOOKKEEPING = ("coordinates", "nowcast_chunks", "nowcast_checksum")
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def _is_flag(variable: xr.Variable) -> bool:
 def labelled(dataset: xr.Dataset, field: Field, label: str) -> xr.DataArray:
     """The field decoded, lazy, with its coordinates; dims that have a role bear its name."""
     variable = dataset.variables[field.name]
-    values = unpack(_chunked(variable, field))
+    values = unpack(_chunked(variable, field, label))
     known = meanings(dataset)
     coords = _carried(dataset, field, known, label)
     for dim, role in field.roles.items():
@@ -211,7 +213,7 @@ def _mapping_name(text: Any, coords: dict[str, xr.Variable]) -> str | None:
     return next((word for word in _words(text) if word in coords), None)
 
 
-def _chunked(variable: xr.Variable, field: Field) -> xr.Variable:
+def _chunked(variable: xr.Variable, field: Field, label: str) -> xr.Variable:
     if variable.chunks is not None:
         return variable
     wanted = {str(dim): int(size) for dim, size in variable.encoding.get("preferred_chunks", {}).items()}
@@ -219,13 +221,13 @@ def _chunked(variable: xr.Variable, field: Field) -> xr.Variable:
         first = field.dim("time") or field.dim("lead_time")
         frame = prod(size for dim, size in variable.sizes.items() if dim != first) * variable.dtype.itemsize
         wanted = {first: max(1, CHUNK_BYTES // max(1, frame))} if first else {}
-    sizes = {dim: min(wanted.get(str(dim), size), size) for dim, size in variable.sizes.items()}
-    for dim in reversed(variable.dims):
+    sizes = {str(dim): min(wanted.get(str(dim), size), size) for dim, size in variable.sizes.items()}
+    for dim in map(str, reversed(variable.dims)):
         # Whole multiples of the store's chunks where these are so small that dask would drown in tasks.
         if prod(ceil(variable.sizes[each] / sizes[each]) for each in sizes) > MOST_CHUNKS:
             room = max(1, CHUNK_BYTES // (prod(sizes.values()) * variable.dtype.itemsize))
             sizes[dim] = min(variable.sizes[dim], sizes[dim] * room)
-    return variable.chunk(sizes, name=f"{field.name}-{uuid4().hex}")
+    return guarded(variable, sizes, name=field.name, label=label)
 
 
 def _carried(dataset: xr.Dataset, field: Field, known: dict[str, str], label: str) -> dict[str, xr.Variable]:
@@ -247,7 +249,7 @@ def _carried(dataset: xr.Dataset, field: Field, known: dict[str, str], label: st
         attrs = {k: v for k, v in coord.attrs.items() if k not in ("bounds", "climatology", "coordinates")}
         attrs |= {k: v for k, v in coord.attrs.items() if k == "bounds" and v not in dataset.variables}
         coord = xr.Variable(
-            coord.dims, coord.data if coord.ndim < 2 or has_times(coord) else _whole(coord, name), attrs
+            coord.dims, coord.data if coord.ndim < 2 or has_times(coord) else _whole(coord, name, label), attrs
         )
         if has_times(coord):
             coords[name] = _decoded_time(name, coord, field, label)
@@ -257,8 +259,8 @@ def _carried(dataset: xr.Dataset, field: Field, known: dict[str, str], label: st
     return coords
 
 
-def _whole(coord: xr.Variable, name: str) -> Any:
-    return coord.chunk(dict(coord.sizes), name=f"{name}-{uuid4().hex}").data
+def _whole(coord: xr.Variable, name: str, label: str) -> Any:
+    return guarded(coord, {str(dim): size for dim, size in coord.sizes.items()}, name=name, label=label).data
 
 
 def _decoded_time(name: str, coord: xr.Variable, field: Field, label: str) -> xr.Variable:
@@ -295,13 +297,14 @@ def _timed(array: xr.DataArray, dataset: xr.Dataset, label: str) -> tuple[xr.Dat
 
 def _stated(array: xr.DataArray, dataset: xr.Dataset, label: str) -> xr.DataArray:
     stated = stated_time(dict(array.attrs), {str(key): value for key, value in dataset.attrs.items()})
-    if stated is None or array.sizes["time"] != 1:
+    told = f"attribute {stated[1]}" if stated else "file name"
+    moment = stated[0] if stated else name_time(Path(label).name)
+    if moment is None or array.sizes["time"] != 1:
         raise InputError(
             f"{label}: nothing says when the {array.sizes['time']} frame(s) of {array.name!r} were taken",
             found=f"coordinates {', '.join(map(str, array.coords)) or 'none'}",
             needed="a coordinate with units as 'seconds since 1970-01-01', or, for one frame, time_coverage_start",
             next_step="add one: dataset.assign_coords(time=(dim, times)) with xarray",
         )
-    moment, name = stated
     axis = xr.Variable(("time",), np.array([moment]), {"standard_name": "time"})
-    return array.assign_coords(time=axis).assign_attrs(time_source=f"attribute {name}")
+    return array.assign_coords(time=axis).assign_attrs(time_source=told)

@@ -1,19 +1,20 @@
-"""Frames that a function loads when they are asked for, as a dask array; any reader whose library is not lazy."""
+"""Dask arrays whose chunks are loaded when they are asked for, and whose errors name the file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import dask.array as da
 import numpy as np
+import xarray as xr
 
 from nowcast.errors import InputError
-from nowcast.readers.damage import reading
+from nowcast.readers.damage import parsing
 
-__all__ = ["lazily"]
+__all__ = ["guarded", "lazily"]
 
 
 def lazily(
@@ -42,6 +43,35 @@ def lazily(
     return array
 
 
+def guarded(variable: xr.Variable, sizes: Mapping[str, int], *, name: str, label: str) -> xr.Variable:
+    """The lazy variable as dask chunks of these sizes by dim; an error while one is loaded names the file.
+
+    Parameters
+    ----------
+    name
+        Of the variable.
+    label
+        The file, for messages.
+    """
+    meta = np.empty((0,) * variable.ndim, variable.dtype)
+    chunks = tuple(sizes[str(dim)] for dim in variable.dims)
+    source = _Part(variable, label, f"variable {name!r}")
+    array = da.from_array(source, chunks=chunks, name=f"{name}-{uuid4().hex}", asarray=False, meta=meta)
+    return xr.Variable(variable.dims, array, variable.attrs, variable.encoding)
+
+
+class _Part:
+    """What dask needs of an array: shape, dtype and slicing."""
+
+    def __init__(self, variable: xr.Variable, label: str, part: str) -> None:
+        self._variable, self._label, self._part = variable, label, part
+        self.shape, self.dtype, self.ndim = variable.shape, variable.dtype, variable.ndim
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        with parsing(self._label, part=self._part):
+            return np.asarray(self._variable[key].values)
+
+
 class _Frames:
     """What dask needs of an array: shape, dtype and slicing."""
 
@@ -55,9 +85,10 @@ class _Frames:
     def __getitem__(self, key: Any) -> np.ndarray:
         along, *within = key if isinstance(key, tuple) else (key,)
         if not isinstance(along, slice):
-            return self[(slice(along, along + 1), *within)][0]
+            one: np.ndarray = self[(slice(along, along + 1), *within)][0]
+            return one
         first, stop, stride = along.indices(self.shape[0])
-        with reading(str(self._path)):
+        with parsing(str(self._path)):
             loaded = self._load(first, stop)
         if loaded.shape != (max(0, stop - first), *self.shape[1:]):
             raise InputError(

@@ -9,7 +9,9 @@ import xarray as xr
 from nowcast.errors import InputError
 from nowcast.readers.classic import needed_bytes
 from nowcast.readers.damage import reading
+from nowcast.readers.hdf5 import begins_as_hdf5, require_self_contained
 from nowcast.readers.options import Options
+from nowcast.sealing import check_file
 
 __all__ = ["NetCDFReader"]
 
@@ -40,6 +42,9 @@ class NetCDFReader:
 
     def open(self, path: Path, options: Options) -> xr.Dataset:
         _check_length(path)
+        check_file(path)
+        if begins_as_hdf5(path):
+            require_self_contained(path)
         with reading(str(path)):
             dataset = xr.open_dataset(
                 path,

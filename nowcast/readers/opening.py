@@ -8,20 +8,27 @@ from pathlib import Path
 import xarray as xr
 
 from nowcast.errors import InputError
-from nowcast.readers.damage import reading
+from nowcast.readers.damage import parsing
 from nowcast.readers.finding import PathLike, find, refusal
 from nowcast.readers.forecasts import as_forecast
+from nowcast.readers.gif import GIFReader
 from nowcast.readers.gridded import as_cube
 from nowcast.readers.joining import join
+from nowcast.readers.knmi import KNMIReader
 from nowcast.readers.netcdf import NetCDFReader
+from nowcast.readers.odim import ODIMReader
 from nowcast.readers.options import Options
+from nowcast.readers.pictures import PicturesReader
+from nowcast.readers.pgm import PGMReader
 from nowcast.readers.protocol import Reader
 from nowcast.readers.shaping import shaped
+from nowcast.readers.tiff import TIFFReader
+from nowcast.readers.video import VideoReader
 from nowcast.readers.zarr import ZarrReader
 
 __all__ = ["READERS", "open_cube", "open_forecast"]
 
-READERS: tuple[Reader, ...] = (ZarrReader(), NetCDFReader())
+READERS: tuple[Reader, ...] = (ZarrReader(), ODIMReader(), KNMIReader(), NetCDFReader(), PGMReader(), GIFReader(), TIFFReader(), VideoReader(), PicturesReader())
 """The first that recognises a path opens it: the more particular a format, the further ahead."""
 
 Chunks = Mapping[str, int] | int | str
@@ -130,7 +137,7 @@ def open_cube(
     )
     cubes = []
     for file in find(path, _recognised):
-        with reading(str(file)):
+        with parsing(str(file)):
             cubes.append(as_cube(_open(file, options), str(file), variable=variable, channel=channel))
     cube = shaped(join(cubes), options)
     if chunks is None:
@@ -155,7 +162,7 @@ def open_forecast(path: PathLike) -> xr.DataArray:
     files = find(path, _recognised)
     if len(files) > 1:
         raise InputError(f"{path}: {len(files)} files", needed="one forecast", next_step=f"give one: {files[0]}")
-    with reading(str(files[0])):
+    with parsing(str(files[0])):
         return as_forecast(_open(files[0], Options()), str(files[0]))
 
 

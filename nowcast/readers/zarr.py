@@ -15,6 +15,7 @@ import xarray as xr
 from nowcast.errors import InputError, UnsafeError
 from nowcast.readers.damage import reading
 from nowcast.readers.options import Options
+from nowcast.sealing import STORE_ATTRIBUTE, check_store
 
 __all__ = ["ZarrReader"]
 
@@ -95,6 +96,7 @@ def _check_metadata(path: Path) -> list[str]:
             needed="a zarr group that holds the variable and its coordinates",
             next_step=f"give the group: {parent} --variable {path.name}" if whole else "write it with xarray's to_zarr",
         )
+    check_store(path, kinds.get("zarr.json"))
     for entry in _consolidated(kinds.get(".zmetadata", {})):
         _refuse_pickle(str(path), entry)
     arrays: dict[str, dict[str, Any]] = {}
@@ -137,7 +139,11 @@ def _refuse_pickle(place: str, content: dict[str, Any]) -> None:
 
 def _with_chunks_counted(path: Path, dataset: xr.Dataset, *, holes: bool) -> xr.Dataset:
     """The dataset, knowing how many chunks it lacks; with `holes`, what they would hold is missing."""
+    dataset.attrs.pop(STORE_ATTRIBUTE, None)
     recorded = dataset.attrs.pop("nowcast_chunks", None)
+    whole = path / "zarr.json"
+    if (path / ".zmetadata").is_file() or (whole.is_file() and "consolidated_metadata" in _load(whole)):
+        recorded = None  # another program wrote the store and copied the attribute with all the others
     if isinstance(recorded, str):
         recorded = _parsed(recorded)
     recorded = recorded if isinstance(recorded, dict) else {}

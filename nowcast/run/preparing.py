@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.config import Settings
-from nowcast.cube import grid_step, iso, label, runs, sequence_of, time_step
+from nowcast.cube import Run, grid_step, iso, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.losses import WINDOW
 from nowcast.models import Forecaster, build
@@ -17,7 +17,7 @@ from nowcast.progress import tell
 from nowcast.run.source import minutes
 from nowcast.scaling import Scaler, Statistics
 from nowcast.verification import require_scorable
-from nowcast.windows import PARTS, Split, WindowPlan, plan, split, suggest
+from nowcast.windows import BY_PUBLISHER, BY_TIME, PARTS, Sequences, Split, WindowPlan, plan, split, suggest
 
 __all__ = ["Prepared", "cut", "prepare"]
 
@@ -77,19 +77,52 @@ def cut(cube: xr.DataArray, settings: Settings) -> tuple[int, int, Split]:
     wanted = settings.windows
     pieces = runs(cube)
     try:
+        sequences = Sequences.of(cube)
+        published = _published(cube, settings, pieces, sequences)
+        if published is not None:
+            return published
         context, horizon = suggest(
             pieces,
             context=wanted.context,
             horizon=wanted.horizon,
             fractions=wanted.fractions,
             embargo=wanted.embargo,
+            sequences=sequences,
         )
-        parts = split(pieces, window=context + horizon, fractions=wanted.fractions, embargo=wanted.embargo)
+        parts = split(
+            pieces,
+            window=context + horizon,
+            fractions=wanted.fractions,
+            embargo=wanted.embargo,
+            sequences=sequences,
+        )
     except InputError as error:
         raise InputError(
             f"{label(cube)}: {error.what}", found=error.found, needed=error.needed, next_step=error.next_step
         ) from error
     return context, horizon, parts
+
+
+def _published(
+    cube: xr.DataArray, settings: Settings, pieces: list[Run], sequences: Sequences | None
+) -> tuple[int, int, Split] | None:
+    """The context and horizon that others score this dataset with, where the user leaves one open and they fit."""
+    wanted = settings.windows
+    context = wanted.context or cube.attrs.get("suggested_context")
+    horizon = wanted.horizon or cube.attrs.get("suggested_horizon")
+    if not context or not horizon:
+        return None
+    try:
+        parts = split(
+            pieces,
+            window=context + horizon,
+            fractions=wanted.fractions,
+            embargo=wanted.embargo,
+            sequences=sequences,
+        )
+    except InputError:
+        return None
+    return int(context), int(horizon), parts
 
 
 def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
@@ -103,11 +136,8 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
     wanted = settings.windows
     context, horizon, parts = cut(cube, settings)
     step = time_step(cube) or 0.0
-    asked = wanted.context and wanted.horizon
-    tell(
-        f"windows  {context} frames in, {horizon} out ({minutes(horizon * step)} ahead): "
-        + ("as asked" if asked else "the longest that leaves enough to learn from")
-    )
+    why = _why(cube, settings, context, horizon)
+    tell(f"windows  {context} frames in, {horizon} out ({minutes(horizon * step)} ahead): {why}")
     side = wanted.patch or min(PATCH, max(cube.sizes["y"], cube.sizes["x"]))
     patch = (min(side, cube.sizes["y"]), min(side, cube.sizes["x"]))
     if "ssim" in settings.training.loss and min(patch) < WINDOW:
@@ -142,7 +172,7 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
             "model": settings.model.model_copy(update={"patch": fold}),
             "data": settings.data.model_copy(update={"variable": str(cube.name)}),
             "windows": wanted.model_copy(
-                update={"context": context, "horizon": horizon, "patch": side, "embargo": parts.embargo}
+                update={"context": context, "horizon": horizon, "patch": side, "embargo": parts.embargo or None}
             ),
             "scaling": settings.scaling.model_copy(update={"method": scaler.method}),
         }
@@ -150,18 +180,48 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
     return Prepared(cube, resolved, parts, plans, scaler, masked=statistics.missing > 0)
 
 
+def _why(cube: xr.DataArray, settings: Settings, context: int, horizon: int) -> str:
+    """Where context and horizon come from."""
+    if settings.windows.context and settings.windows.horizon:
+        return "as asked"
+    if (context, horizon) == (cube.attrs.get("suggested_context"), cube.attrs.get("suggested_horizon")):
+        return "as this dataset is commonly scored"
+    return "the longest that leaves enough to learn from"
+
+
 def _tell_parts(cube: xr.DataArray, parts: Split, plans: dict[str, WindowPlan]) -> None:
-    time = cube["time"].values
+    time, sequence = cube["time"].values, sequence_of(cube)
+    counted = "counted_from" in cube["time"].attrs
+    _tell_basis(cube, parts)
     for name in PARTS:
         stretch = time[parts.frames(name)]
         patches = len(plans[name].corners)
+        held = len({sequence[run.start] for run in parts.part(name)})
+        span = f"{held} sequence(s)" if counted else f"{iso(stretch.min())} to {iso(stretch.max())}"
         tell(
-            f"{SHORT[name]:<9}{iso(stretch.min())} to {iso(stretch.max())}: {len(plans[name].starts)} starting times"
+            f"{SHORT[name]:<9}{span}: {len(plans[name].starts)} starting times"
             + (f" x {patches} patches of {plans[name].patch[0]} x {plans[name].patch[1]}" if patches > 1 else "")
         )
-    tell(f"embargo  {parts.embargo} frames between the parts, in none of them")
+    if parts.embargo:
+        tell(f"embargo  {parts.embargo} frames between the parts, in none of them")
     tested = len(plans["test"].starts)
     if tested < 10:
         tell(f"beware   {tested} starting time(s) to test on say little: give more frames to know more")
-    if len(np.unique(time)) < len(time) and len(np.unique(sequence_of(cube))) > 1:
+    if parts.basis == BY_TIME and not counted and len(np.unique(time)) < len(time):
         tell("beware   sequences share times: training and test may hold the same hours at other places")
+
+
+def _tell_basis(cube: xr.DataArray, parts: Split) -> None:
+    if "part" not in cube.coords:
+        if parts.basis != BY_TIME:
+            tell(f"split    by {parts.basis}: none is in two parts")
+        return
+    held = set(np.unique(cube["part"].values.astype(str)).tolist())
+    if parts.basis != BY_PUBLISHER:
+        lacking = " or ".join(name for name in ("training", "test") if name not in held) or "training or test"
+        tell(f"beware   the published parts cannot be kept, nothing long enough for {lacking} is at hand;")
+        tell(f"         what there is is split by {parts.basis}: scores are not those of the published test")
+    elif "validation" in held:
+        tell(f"split    by {parts.basis}")
+    else:
+        tell(f"split    by {parts.basis}; validation is the last share of what was published for training")

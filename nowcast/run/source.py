@@ -1,4 +1,4 @@
-"""What a verb is given: a cube, or the paths of one."""
+"""What a verb is given: a cube, the paths of one, or the name of a standard dataset."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import xarray as xr
 
 from nowcast.cube import check, time_step
+from nowcast.datasets.catalogue import near_miss, open_dataset, parse
 from nowcast.errors import InputError
 from nowcast.progress import tell
 from nowcast.readers import open_cube, open_forecast
@@ -31,10 +32,12 @@ def cube_from(
     channel: str | int | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> xr.DataArray:
-    """The cube itself, checked, or the cube that the paths hold; dims `(time, channel, y, x)`.
+    """The cube itself, checked, or the cube that the paths or the dataset hold; dims `(time, channel, y, x)`.
 
     Parameters
     ----------
+    source
+        Text that is no path of anything may be `NAME` or `NAME:FOLDER` of `nowcast.datasets.DATASETS`.
     options
         What else `nowcast.open_cube` is told of the files, by its keywords.
 
@@ -54,9 +57,34 @@ def cube_from(
         return check(source)
     if isinstance(source, xr.Dataset):
         raise InputError("a cube is one variable, not a Dataset", next_step="dataset['name'], or open_cube(path)")
-    cube = open_cube(source, variable=variable, channel=channel, **told)
+    dataset = _dataset(source)
+    if dataset is None:
+        cube = open_cube(source, variable=variable, channel=channel, **told)
+    else:
+        name, place = dataset
+        cube = open_dataset(name, place, options=Options(variable=variable, channel=channel, **told))
     tell(f"read     {span(cube)}")
     return cube
+
+
+def _dataset(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> tuple[str, str | None] | None:
+    """The dataset and folder that the source names, where it is no path.
+
+    Raises
+    ------
+    InputError
+        A dataset among other things, or what is nearly a dataset's name.
+    """
+    sources = [source] if isinstance(source, str | os.PathLike) else list(source)
+    texts = [text for text in sources if isinstance(text, str) and not Path(text).expanduser().exists()]
+    named = [text for text in texts if parse(text)]
+    if named and len(sources) > 1:
+        raise InputError(f"{named[0]}: a dataset stands alone", found=f"{len(sources)} sources", next_step=named[0])
+    for text in texts:
+        error = None if named else near_miss(text)
+        if error is not None:
+            raise error
+    return parse(named[0]) if named else None
 
 
 def given(options: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -105,5 +133,8 @@ def stem(source: Source) -> str:
     if isinstance(source, xr.DataArray):
         return str(source.name or "cube")
     first = source if isinstance(source, (str, os.PathLike)) else next(iter(source), "cube")
+    dataset = parse(first) if isinstance(first, str) and not Path(first).exists() else None
+    if dataset is not None:
+        return dataset[0]
     name = Path(first).resolve().name.split(".")[0]
     return "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in name).strip("-") or "cube"

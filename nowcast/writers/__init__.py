@@ -1,4 +1,4 @@
-"""The door out: a cube or a forecast cube to CF-NetCDF or zarr, aside first and then in the place of what was there."""
+"""The door out: a cube or a forecast to a file, aside first and then in the place of what was there."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import xarray as xr
 from dask.callbacks import Callback
 
 from nowcast.atomic import replacing
+from nowcast.cube import check
 from nowcast.errors import InputError
-from nowcast.writers import cf, netcdf, zarr
+from nowcast.writers import animation, cf, netcdf, zarr
 from nowcast.writers.packing import DoesNotFitError
 
 __all__ = ["require_writable", "write_cube", "write_dataset"]
@@ -23,8 +24,9 @@ Progress = Callable[[int, int], object]
 
 
 def write_cube(cube: xr.DataArray, path: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
-    """Write a cube or a forecast cube as CF-NetCDF (`.nc`, `.nc4`) or as a zarr store (`.zarr`), as the suffix tells.
+    """Write a cube or a forecast cube, as the suffix tells.
 
+    CF-NetCDF (`.nc`, `.nc4`), a zarr store (`.zarr`), or an animation (`.gif`, `.mp4`; without loss `.mkv`, `.avi`).
     Dims bear the names they had in the source. A plain cube keeps the integer packing of its source
     (`cube.encoding`) if every value fits; other float data, and forecasts always, are written as float32. What stood at
     `path` before stays until the new output is complete.
@@ -47,6 +49,10 @@ def write_cube(cube: xr.DataArray, path: str | os.PathLike[str], *, progress: Pr
         The disk is full, or the place may not be written.
     """
     path = require_writable(path)
+    if path.suffix in animation.SUFFIXES:
+        with replacing(path) as aside:
+            animation.write(cube if cf.is_forecast(cube) else check(cube), aside, progress)
+        return path
     try:
         return _write(cf.to_dataset(cube), path, progress)
     except DoesNotFitError:
@@ -63,7 +69,10 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str]) -> Path:
     MachineError
         The disk is full, or the place may not be written.
     """
-    return _write(cf.encode_dataset(dataset), require_writable(path), None)
+    path = require_writable(path)
+    if path.suffix not in _WRITERS:
+        raise InputError(f"{path}: only frames can be shown as an animation", needed="'.nc' or '.zarr'")
+    return _write(cf.encode_dataset(dataset), path, None)
 
 
 def require_writable(path: str | os.PathLike[str]) -> Path:
@@ -79,11 +88,11 @@ def require_writable(path: str | os.PathLike[str]) -> Path:
         raise InputError(
             f"{path}: cannot be written", found=f"no folder {path.parent}", next_step=f"mkdir -p {path.parent}"
         )
-    if path.suffix not in _WRITERS:
+    if path.suffix not in (*_WRITERS, *animation.SUFFIXES):
         raise InputError(
             f"{path}: no way to write this kind of file",
             found=f"suffix {path.suffix!r}",
-            needed="'.nc' for CF-NetCDF or '.zarr' for a zarr store",
+            needed="'.nc' for CF-NetCDF, '.zarr' for a zarr store, or to look at: " + ", ".join(animation.SUFFIXES),
         )
     store = path.suffix == ".zarr"
     ours = not path.is_file() if store else not path.is_dir()
@@ -93,7 +102,7 @@ def require_writable(path: str | os.PathLike[str]) -> Path:
         raise InputError(
             f"{path}: something else of that name is in the way, and is left alone",
             found="a file" if path.is_file() else "a folder" + (" that is not a zarr store" if store else ""),
-            needed="a new name, or an earlier " + ("zarr store" if store else "NetCDF file"),
+            needed="a new name, or an earlier " + ("zarr store" if store else "file of that kind"),
             next_step="choose another name, or move it away yourself",
         )
     return path

@@ -35,7 +35,7 @@ _TIMEDELTA_UNITS = {"m": "minutes", **_DATETIME_UNITS}
 _OURS = {"source_dims", "grid_mapping", "coordinates"}
 _ENCODING = {"_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned", "dtype"}
 _RANGES = ("valid_min", "valid_max", "valid_range")
-_STALE = {"Conventions", "history", "nowcast_chunks"}
+_STALE = {"Conventions", "history", "nowcast_chunks", "nowcast_checksum"}
 _RESERVED = {"_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates", "_nc3_strict", "_ARRAY_DIMENSIONS"}
 _RESERVED |= {"DIMENSION_LIST", "REFERENCE_LIST", "CLASS", "NAME"}
 

@@ -1,4 +1,4 @@
-"""A CF dataset to a NetCDF-4 file: zlib, shuffle, and a checksum on every chunk."""
+"""A CF dataset to a NetCDF-4 file: zlib, shuffle, a checksum on every chunk, and a seal over the rest."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import shutil
 from pathlib import Path
 
 import xarray as xr
+
+from nowcast.sealing import seal_file
 
 __all__ = ["write"]
 
@@ -47,6 +49,19 @@ def write(dataset: xr.Dataset, path: Path) -> None:
         if shutil.disk_usage(path.parent).free < FULL_DISK_BYTES:
             raise OSError(errno.ENOSPC, "No space left on device", str(path)) from error
         raise
+    seal_file(path, guarded=_checksummed(path))
+
+
+def _checksummed(path: Path) -> list[tuple[int, int]]:
+    """Where the chunks of the large variables lie, which have checksums of their own."""
+    import h5py
+
+    places: list[tuple[int, int]] = []
+    with h5py.File(path, "r") as file:
+        for variable in file.values():
+            if isinstance(variable, h5py.Dataset) and variable.fletcher32 and variable.ndim >= 3:
+                variable.id.chunk_iter(lambda chunk: places.append((chunk.byte_offset, chunk.byte_offset + chunk.size)))
+    return places
 
 
 def chunk_sizes(variable: xr.Variable) -> dict[str, int]:

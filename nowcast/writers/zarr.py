@@ -9,6 +9,7 @@ from typing import Any
 import xarray as xr
 
 from nowcast.errors import MachineError
+from nowcast.sealing import STORE_ATTRIBUTE, store_checksums
 
 __all__ = ["CHUNKS_ATTRIBUTE", "write"]
 
@@ -56,6 +57,7 @@ def write(dataset: xr.Dataset, path: Path) -> None:
                 f"{path.name}: {name} is incomplete on disk", found=f"{counts[name]} of {array.nchunks} chunks"
             )
     group.attrs[CHUNKS_ATTRIBUTE] = counts
+    group.attrs[STORE_ATTRIBUTE] = store_checksums(path)
 
 
 def chunk_sizes(variable: xr.Variable) -> dict[str, int]:

@@ -1,0 +1,30 @@
+"""Which frames and pixels make a sample, and which frames belong to which part. Index arithmetic; no data is read here.
+
+A window is `context + horizon` frames that follow each other within one run (see `nowcast.cube.runs`), cut to a patch
+of the field. Parts (training, validation, test) are contiguous blocks of time an embargo of at least a window apart,
+whole sequences, or what the dataset's publishers set.
+"""
+
+from __future__ import annotations
+
+from nowcast.cube import PARTS
+from nowcast.windows.plans import Window, WindowPlan, plan
+from nowcast.windows.sequences import Sequences
+from nowcast.windows.splitting import BY_PUBLISHER, BY_SEQUENCE, BY_TIME, Split, split, suggest
+from nowcast.windows.tiling import Tile, tiles
+
+__all__ = [
+    "BY_PUBLISHER",
+    "BY_SEQUENCE",
+    "BY_TIME",
+    "PARTS",
+    "Sequences",
+    "Split",
+    "Tile",
+    "Window",
+    "WindowPlan",
+    "plan",
+    "split",
+    "suggest",
+    "tiles",
+]

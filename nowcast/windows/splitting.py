@@ -1,0 +1,266 @@
+"""Split: which frames are for training, for validation, for the test. No frame is in two of them.
+
+Published parts are kept. Without them many short sequences are shared out whole; else time is cut into blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import xarray as xr
+
+from nowcast.cube import PARTS, Run, iso, sequence_of
+from nowcast.errors import InputError
+from nowcast.windows.plans import starts_of
+from nowcast.windows.sequences import Sequences
+
+__all__ = ["BY_PUBLISHER", "BY_SEQUENCE", "BY_TIME", "Split", "split", "suggest"]
+
+FRACTIONS = (0.7, 0.15, 0.15)
+"""Shares of the windows: training, validation, test."""
+
+SUGGESTED = ((10, 10), (8, 8), (6, 6), (4, 6), (4, 4), (3, 3), (2, 2), (1, 1))
+"""Context and horizon tried in this order until the training part offers `ENOUGH_STARTS` starting times."""
+
+ENOUGH_STARTS = 10
+CANDIDATES = 256
+
+MANY = 7
+"""So many sequences can be shared out whole: one of them is then no more than the share of a part."""
+
+BY_TIME, BY_SEQUENCE, BY_PUBLISHER = "blocks of time", "whole sequences", "the published parts"
+
+Stretches = tuple[Run, ...]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The runs of each part, how many frames lie unused between two parts, and what kept them apart."""
+
+    training: Stretches
+    validation: Stretches
+    test: Stretches
+    embargo: int
+    basis: str = BY_TIME
+
+    def part(self, name: str) -> Stretches:
+        return {"training": self.training, "validation": self.validation, "test": self.test}[name]
+
+    def frames(self, name: str) -> list[int]:
+        """Indices along time of a part's frames, ascending."""
+        return [index for run in self.part(name) for index in range(run.start, run.stop)]
+
+    def audit(self, cube: xr.DataArray) -> dict[str, object]:
+        """What can be checked by eye: times, frames, sequences of each part, the embargo, what is shared."""
+        time, sequence = cube["time"].values, sequence_of(cube)
+        frames = {name: set(self.frames(name)) for name in PARTS}
+        held = {name: {sequence[run.start] for run in self.part(name)} for name in PARTS}
+        parts = {
+            name: {
+                "first": iso(time[self.part(name)[0].start]),
+                "last": iso(time[self.part(name)[-1].stop - 1]),
+                "frames": len(frames[name]),
+                "sequences": len(held[name]),
+                "runs": [[run.start, run.stop] for run in self.part(name)],
+            }
+            for name in PARTS
+        }
+        return {
+            "split_by": self.basis,
+            "parts": parts,
+            "embargo_frames": self.embargo,
+            "shared_frames": _shared(frames),
+            "shared_sequences": _shared(held),
+            "statistics_from": "training",
+        }
+
+
+def split(
+    pieces: Sequence[Run],
+    *,
+    window: int,
+    fractions: tuple[float, float, float] = FRACTIONS,
+    embargo: int | None = None,
+    sequences: Sequences | None = None,
+) -> Split:
+    """Share frames out to training, validation and test.
+
+    Published parts are kept; where these name no validation, it is the last share of the training sequences. At least
+    `MANY` sequences are shared out whole, in their order. Else the time axis is cut into three blocks.
+
+    Parameters
+    ----------
+    pieces
+        The runs of the cube, in order.
+    window
+        Frames of a window; each part holds one at least.
+    fractions
+        The share of the windows that each part should have; met as nearly as runs and embargo allow.
+    embargo
+        Frames left unused between two blocks of time; None: one window. A shorter one than a window is refused.
+    sequences
+        What may not be torn apart (`Sequences.of(cube)`); then `pieces` are not looked at.
+
+    Raises
+    ------
+    InputError
+        Fractions that are no shares, too short an embargo, or too few frames for three parts.
+    """
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise InputError("split fractions must be three shares above 0 that add up to 1", found=str(fractions))
+    embargo = window if embargo is None else embargo
+    if embargo < window:
+        raise InputError("the embargo is shorter than a window", found=str(embargo), needed=f"at least {window} frames")
+    if sequences is None:
+        return Split(*_blocks(pieces, window, fractions, embargo), embargo)
+    pool, numbers = sequences.usable(window, "training")
+    test, _ = sequences.usable(window, "test")
+    if sequences.parts is not None and pool and test:
+        validation, _ = sequences.usable(window, "validation")
+        if validation:
+            return Split(tuple(pool), tuple(validation), tuple(test), 0, BY_PUBLISHER)
+        shares = (fractions[0], fractions[1])
+        if len(set(numbers)) >= MANY:
+            training, held_out = _whole(pool, numbers, window, shares)
+            return Split(training, held_out, tuple(test), 0, BY_PUBLISHER)
+        training, held_out = _two_blocks(pool, window, shares, embargo)
+        return Split(training, held_out, tuple(test), embargo, BY_PUBLISHER)
+    whole, numbers = sequences.usable(window)
+    if len(set(numbers)) >= MANY:
+        training, held_out, tested = _whole(whole, numbers, window, fractions)
+        return Split(training, held_out, tested, 0, BY_SEQUENCE)
+    return Split(*_blocks(sequences.pieces, window, fractions, embargo), embargo)
+
+
+def suggest(
+    pieces: Sequence[Run],
+    *,
+    context: int | None = None,
+    horizon: int | None = None,
+    fractions: tuple[float, float, float] = FRACTIONS,
+    embargo: int | None = None,
+    sequences: Sequences | None = None,
+) -> tuple[int, int]:
+    """Context and horizon that leave enough starting times to learn from; what is given stays as it is.
+
+    Raises
+    ------
+    InputError
+        Not even the shortest window leaves three parts.
+    """
+    best: tuple[int, int, int] | None = None
+    failure = InputError("too few frames to learn from")
+    for c, h in dict.fromkeys((context or c, horizon or h) for c, h in SUGGESTED):
+        try:
+            parts = split(pieces, window=c + h, fractions=fractions, embargo=embargo, sequences=sequences)
+        except InputError as error:
+            failure = error
+            continue
+        found = len(starts_of(parts.training, c + h))
+        if found >= ENOUGH_STARTS:
+            return c, h
+        if best is None or found > best[0]:
+            best = (found, c, h)
+    if best is None:
+        raise failure
+    return best[1], best[2]
+
+
+def _blocks(
+    pieces: Sequence[Run], window: int, fractions: tuple[float, float, float], embargo: int
+) -> tuple[Stretches, Stretches, Stretches]:
+    """Three blocks of time, in order, an embargo apart."""
+    starts = np.array(starts_of(pieces, window), dtype=int)
+    end = max((run.stop for run in pieces), default=0)
+    if not len(starts):
+        raise _too_few(pieces, window, embargo)
+
+    def count(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Windows that lie wholly in frames low:high."""
+        inside: np.ndarray = np.searchsorted(starts, high - window, side="right") - np.searchsorted(
+            starts, low, side="left"
+        )
+        return inside.clip(0)
+
+    edges = [
+        edge for run in pieces[:CANDIDATES] for edge in (run.start, run.stop, run.start - embargo, run.stop + embargo)
+    ]
+    tight = [starts[0] + window, starts[-1] - embargo]
+    spread = np.linspace(0, end, min(end + 1, CANDIDATES)).round().astype(int)
+    cuts = np.unique(np.concatenate([spread, edges, tight]).clip(0, end).astype(int))
+    first, second = np.meshgrid(cuts, cuts, indexing="ij")
+    counts = np.stack(
+        [
+            count(np.zeros_like(first), first),
+            count(first + embargo, second),
+            count(second + embargo, np.full_like(second, end)),
+        ]
+    )
+    possible = (counts > 0).all(axis=0) & (first + embargo <= second)
+    if not possible.any():
+        raise _too_few(pieces, window, embargo)
+    share = counts / np.maximum(counts.sum(axis=0), 1)
+    miss = ((share - np.array(fractions)[:, None, None]) ** 2).sum(axis=0)
+    miss[~possible] = np.inf
+    one, two = np.unravel_index(int(miss.argmin()), miss.shape)
+    a, b = int(cuts[one]), int(cuts[two])
+    return _cut(pieces, 0, a, window), _cut(pieces, a + embargo, b, window), _cut(pieces, b + embargo, end, window)
+
+
+def _two_blocks(
+    pieces: Sequence[Run], window: int, shares: tuple[float, float], embargo: int
+) -> tuple[Stretches, Stretches]:
+    """Two blocks of time, in order, an embargo apart."""
+    starts = np.array(starts_of(pieces, window), dtype=int)
+    cuts = np.unique(starts + window)
+    before = np.searchsorted(starts, cuts - window, side="right")
+    after = len(starts) - np.searchsorted(starts, cuts + embargo, side="left")
+    if not (after > 0).any():
+        raise _too_few(pieces, window, embargo)
+    miss = np.where(after > 0, np.abs(before / (before + after) - shares[0] / sum(shares)), np.inf)
+    cut, end = int(cuts[miss.argmin()]), max(run.stop for run in pieces)
+    return _cut(pieces, 0, cut, window), _cut(pieces, cut + embargo, end, window)
+
+
+def _whole(
+    pieces: Sequence[Run], numbers: Sequence[int], window: int, shares: Sequence[float]
+) -> tuple[Stretches, ...]:
+    """Sequences in their order, each wholly in one part; every part gets one at least."""
+    order = list(dict.fromkeys(numbers))
+    windows = dict.fromkeys(order, 0)
+    for run, number in zip(pieces, numbers, strict=True):
+        windows[number] += len(run) - window + 1
+    reached = np.cumsum([windows[number] for number in order])
+    wanted = np.cumsum(shares)[:-1] / sum(shares) * reached[-1]
+    edges = [0]
+    for position, target in enumerate(wanted):
+        low, high = edges[-1] + 1, len(order) - (len(shares) - 1 - position)
+        edges.append(low + int(np.abs(reached[low - 1 : high] - target).argmin()))
+    edges.append(len(order))
+    parts = []
+    for low, high in pairwise(edges):
+        inside = set(order[low:high])
+        parts.append(tuple(run for run, number in zip(pieces, numbers, strict=True) if number in inside))
+    return tuple(parts)
+
+
+def _cut(pieces: Sequence[Run], low: int, high: int, window: int) -> Stretches:
+    cut = [Run(max(run.start, low), min(run.stop, high)) for run in pieces]
+    return tuple(run for run in cut if run.stop - run.start >= window)
+
+
+def _shared(held: dict[str, set[int]]) -> int:
+    training, validation, test = (held[name] for name in PARTS)
+    return len(training & validation) + len((training | validation) & test)
+
+
+def _too_few(pieces: Sequence[Run], window: int, embargo: int) -> InputError:
+    return InputError(
+        "too few frames that follow each other for training, validation and test",
+        found=f"{sum(map(len, pieces))} frame(s) in {len(pieces)} run(s) without a gap",
+        needed=f"three windows of {window} and two embargoes of {embargo} frames: {3 * window + 2 * embargo}",
+        next_step="lower --context or --horizon, or add frames",
+    )

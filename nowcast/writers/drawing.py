@@ -1,0 +1,106 @@
+"""One frame of a physical field as a picture: colours over a fixed range, and below it the time and a scale."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from PIL import Image, ImageDraw, ImageFont
+
+from nowcast.cube import DIMS, thinned
+from nowcast.units import is_rain
+
+__all__ = ["Drawing"]
+
+COLOURS = 254
+"""Entries of the palette for values; the two after them are white, for what is missing, and black, for text."""
+
+WHITE, BLACK = 254, 255
+
+MARGIN = 40
+"""Pixels below the field, for two lines of text."""
+
+_NORTHWARD = {"projection_y_coordinate", "latitude", "grid_latitude"}
+_EASTWARD = {"projection_x_coordinate", "longitude", "grid_longitude"}
+
+
+class Drawing:
+    """How all frames of one cube are drawn: palette, range and enlargement are the same for each.
+
+    The range goes from the least value to that which 99.9 % do not exceed, in a sample of the frames; rain is drawn by
+    its square root. North is up and east is right where the coordinates tell.
+    """
+
+    def __init__(self, cube: xr.DataArray, side: int) -> None:
+        import matplotlib as mpl
+
+        values = thinned(xr.DataArray(cube.data.reshape((-1, *cube.shape[-3:])), dims=DIMS)).values
+        values = values[np.isfinite(values)]
+        low, high = (float(values.min()), float(np.quantile(values, 0.999))) if len(values) else (0.0, 1.0)
+        self._low, self._high = low, high if high > low else low + 1.0
+        self._root = is_rain(cube)
+        self._factor = max(1, -(-side // max(cube.sizes["y"], cube.sizes["x"])))
+        self._rows = slice(None, None, -1 if _runs(cube, "y", _NORTHWARD) > 0 else 1)
+        self._columns = slice(None, None, -1 if _runs(cube, "x", _EASTWARD) < 0 else 1)
+        microscope = cube["x"].attrs.get("units") == "um"
+        colours = mpl.colormaps["gray" if microscope else "viridis"]
+        table = (colours(np.linspace(0, 1, COLOURS))[:, :3] * 255).round().astype("uint8")
+        self._palette = [*table.ravel().tolist(), 255, 255, 255, 0, 0, 0]
+        self._units = " ".join(str(part) for part in (cube.name or "", cube.attrs.get("units", "")) if part)
+        clock = cube["time" if "time" in cube.dims else "forecast_reference_time"]
+        self._counted = "counted_from" in clock.attrs
+
+    def picture(self, frame: xr.DataArray) -> Image.Image:
+        """A frame, dims `(channel, y, x)`, of which the first channel is drawn, with its scalar times; mode P."""
+        values = frame.values[0][self._rows, self._columns].astype("float64")
+        share = np.clip((values - self._low) / (self._high - self._low), 0, 1)
+        share = np.sqrt(share) if self._root else share
+        missing = np.isnan(share)
+        index = np.where(missing, WHITE, np.round(np.nan_to_num(share) * (COLOURS - 1))).astype("uint8")
+        index = index.repeat(self._factor, axis=0).repeat(self._factor, axis=1)
+        height, width = index.shape
+        image = Image.fromarray(np.pad(index, ((0, MARGIN), (0, 0)), constant_values=WHITE))
+        image.putpalette(self._palette)
+        draw = ImageDraw.Draw(image)
+        draw.fontmode = "1"
+        font = ImageFont.load_default(13)
+        draw.text((4, height + 2), self._moment(frame), fill=BLACK, font=font)
+        low, high = f"{self._low:.3g}", f"{self._high:.3g} {self._units}"
+        left, bar = 8 + int(draw.textlength(low, font=font)), width // 4
+        draw.text((4, height + 21), low, fill=BLACK, font=font)
+        for column in range(bar):
+            draw.line([(left + column, height + 24), (left + column, height + 35)], fill=self._colour(column / bar))
+        draw.text((left + bar + 4, height + 21), high, fill=BLACK, font=font)
+        return image
+
+    def _colour(self, share: float) -> int:
+        return round((share**0.5 if self._root else share) * (COLOURS - 1))
+
+    def _moment(self, frame: xr.DataArray) -> str:
+        if "lead_time" not in frame.coords:
+            return _elapsed(frame["time"].values) if self._counted else _stamp(frame["time"].values)
+        lead = f"+{_span(float(frame['lead_time'].values / np.timedelta64(1, 's')))}"
+        start = frame["forecast_reference_time"].values
+        return lead if self._counted else f"{_stamp(start)} {lead}"
+
+
+def _runs(cube: xr.DataArray, axis: str, names: set[str]) -> int:
+    """1 where the coordinate that tells north (or east) rises along the axis, -1 where it falls, 0 where none tells."""
+    for coord in cube.coords.values():
+        if axis in coord.dims and coord.attrs.get("standard_name") in names and coord.sizes[axis] > 1:
+            values = coord.mean([dim for dim in coord.dims if dim != axis]).values
+            return int(np.sign(values[-1] - values[0]))
+    return 0
+
+
+def _stamp(moment: np.ndarray) -> str:
+    stamp = pd.Timestamp(moment)
+    return f"{stamp:%Y-%m-%d %H:%M:%S} UTC" if stamp.second else f"{stamp:%Y-%m-%d %H:%M} UTC"
+
+
+def _elapsed(moment: np.ndarray) -> str:
+    return _span(float((moment - np.datetime64(0, "ns")) / np.timedelta64(1, "s")))
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:g} min" if seconds and seconds % 60 == 0 else f"{seconds:g} s"
