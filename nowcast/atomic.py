@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nowcast.errors import InputError, MachineError
 
-__all__ = ["replacing", "write_text"]
+__all__ = ["put_in_place", "replacing", "sync", "write_text"]
 
 
 @contextlib.contextmanager
@@ -40,19 +40,7 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
     aside = room / target.name
     try:
         yield aside
-        if target.exists() and target.is_dir() != aside.is_dir():
-            kind = "folder" if target.is_dir() else "file"
-            raise InputError(
-                f"{target}: a {kind} of that name is in the way",
-                found=f"a {kind} that this command did not write",
-                next_step="choose another name, or move it away yourself",
-            )
-        _sync(aside)
-        if target.is_dir():
-            _swap_folders(aside, target)
-        else:
-            aside.replace(target)
-        _sync_entry(folder)
+        put_in_place(aside, target)
     except OSError as error:
         if not _elsewhere(error, folder) and error.errno in {
             errno.ENOSPC,
@@ -66,6 +54,31 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
         raise
     finally:
         _remove(room, aside)
+
+
+def put_in_place(aside: Path, target: Path) -> None:
+    """Put a finished file or folder in the target's place in one step; an old folder is left where `aside` was.
+
+    Raises
+    ------
+    InputError
+        A folder stands where a file is to go, or the other way round.
+    OSError
+        The disk is full, or the place may not be written.
+    """
+    if target.exists() and target.is_dir() != aside.is_dir():
+        kind = "folder" if target.is_dir() else "file"
+        raise InputError(
+            f"{target}: a {kind} of that name is in the way",
+            found=f"a {kind} that this command did not write",
+            next_step="choose another name, or move it away yourself",
+        )
+    sync(aside)
+    if target.is_dir():
+        _swap_folders(aside, target)
+    else:
+        aside.replace(target)
+    _sync_entry(target.parent)
 
 
 def write_text(target: str | os.PathLike[str], text: str) -> None:
@@ -110,7 +123,8 @@ def _remove(room: Path, aside: Path) -> None:
     shutil.rmtree(room, ignore_errors=True)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder with all that is in it, is on the disk."""
     if path.is_dir():
         for folder, _, names in os.walk(path):
             for name in names:

@@ -8,6 +8,7 @@ The names that the dims bore in the source are kept in the attribute `source_dim
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -30,6 +31,7 @@ __all__ = [
     "gaps",
     "grid_mapping",
     "grid_step",
+    "is_categorical",
     "iso",
     "label",
     "runs",
@@ -41,6 +43,9 @@ __all__ = [
 ]
 
 DIMS = ("time", "channel", "y", "x")
+_CLASS_NAMES = {"ct", "cma", "ctype", "cloudtype", "cloud_type", "cloudmask", "cloud_mask", "cloud_phase"}
+_CLASS_NAMES |= {"landcover", "land_cover", "mask", "class", "classes", "labels"}
+
 FORECAST_DIMS = ("forecast_reference_time", "lead_time", "channel", "y", "x")
 
 PARTS = ("training", "validation", "test")
@@ -220,6 +225,17 @@ def thinned(cube: xr.DataArray) -> xr.DataArray:
     picks = np.unique(np.linspace(0, cube.sizes["time"] - 1, SAMPLED_FRAMES).round().astype(int))
     every = math.ceil(math.sqrt(len(picks) * cube[0].size / SAMPLED_PIXELS))
     return cube.isel(time=picks, y=slice(None, None, every), x=slice(None, None, every))
+
+
+def is_categorical(cube: xr.DataArray) -> bool:
+    """Whether values are classes: by flag attributes or standard name, or integers under the name of such a product."""
+    if {"flag_values", "flag_meanings", "flag_masks"} & set(cube.attrs):
+        return True
+    standard = str(cube.attrs.get("standard_name", ""))
+    if standard.endswith(("_flag", "_classification", "cloud_type", "land_cover_lccs")):
+        return True
+    words = re.split(r"[^a-z]+", str(cube.name).lower())
+    return cube.dtype.kind in "iub" and not _CLASS_NAMES.isdisjoint([*words, "_".join(words)])
 
 
 def grid_mapping(cube: xr.DataArray) -> xr.DataArray | None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError", "MachineError", "NowcastError", "NowcastWarning", "UnsafeError"]
+import re
+
+__all__ = ["InputError", "MachineError", "NowcastError", "NowcastWarning", "UnsafeError", "printable"]
+
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+"""All but tab and newline of the control characters, and those that turn the direction of writing."""
+
+
+def printable(text: str) -> str:
+    """The text with control characters as `\\x1b`: names and attributes of files must not steer a terminal."""
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class NowcastError(Exception):
-    """The parent of everything that the command line prints without a traceback.
+    """The parent of everything that the command line prints without a traceback; its texts are made `printable`.
 
     Parameters
     ----------
@@ -28,11 +38,11 @@ class NowcastError(Exception):
         needed: str | None = None,
         next_step: str | None = None,
     ) -> None:
-        self.what = what
-        self.found = found
-        self.needed = needed
-        self.next_step = next_step
-        super().__init__(what)
+        self.what = printable(what)
+        self.found = found and printable(found)
+        self.needed = needed and printable(needed)
+        self.next_step = next_step and printable(next_step)
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         lines = [self.what]

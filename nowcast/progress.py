@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING
 
+from nowcast.errors import printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
@@ -32,7 +34,7 @@ def console() -> Console:
 def tell(text: str) -> None:
     """Say one thing that was decided or done; nothing within `quiet()`."""
     if not _silent.get():
-        console().print(text, markup=False, soft_wrap=True)
+        console().print(printable(text), markup=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from nowcast.cube import STEP_TOLERANCE, grid_step, time_step
 from nowcast.description import Description
+from nowcast.errors import printable
 from nowcast.units import is_rain, rain_rate_of_one
 
 __all__ = ["description_table", "picture", "score_table", "verdict"]
@@ -40,7 +41,7 @@ def score_table(scores: xr.Dataset) -> Table:
     """
     names = [str(name) for name in scores["forecaster"].values]
     columns = [(name.upper(), scores[name], name not in {"mse", "mae"}) for name in ("mse", "mae", "psnr", "ssim")]
-    units = scores.attrs.get("units", "")
+    units = escape(printable(str(scores.attrs.get("units", ""))))
     if "threshold" in scores.dims:
         levels = scores["threshold"].values[1:3] if scores.sizes["threshold"] > 2 else scores["threshold"].values
         columns += [(f"CSI ≥ {value:g}", scores["csi"].sel(threshold=value), True) for value in levels]
@@ -49,7 +50,7 @@ def score_table(scores: xr.Dataset) -> Table:
         columns.append((f"FSS ≥ {middle:g}, {scale} px", scores["fss"].sel(threshold=middle, scale=scale), True))
     cases = int(scores["cases"].max()) if "cases" in scores else 0
     table = Table(
-        title=f"{scores.attrs.get('variable', '')} ({units}): {' | '.join(names)}",
+        title=f"{escape(printable(str(scores.attrs.get('variable', ''))))} ({units}): {' | '.join(names)}",
         caption=f"{cases} forecast(s); the better one bold; CSI and FSS thresholds in {units or 'the field`s units'}",
         title_justify="left",
         caption_justify="left",
@@ -98,7 +99,7 @@ def description_table(description: Description, plan: Mapping[str, Any]) -> Tabl
         *(("fit would", line) for line in _plan_lines(plan)),
     ]
     for name, text in rows:
-        table.add_row(name, escape(text))
+        table.add_row(name, escape(printable(text)))
     return table
 
 

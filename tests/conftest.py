@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pyproj  # noqa: F401  (before xarray finds cfgrib: see nowcast/readers/projections.py)
 import pytest
 import xarray as xr
 from hypothesis import settings
@@ -17,6 +18,10 @@ settings.load_profile("nowcast")
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="faults by the thousand (tests/faults), not a sample of them")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from nowcast.errors import InputError, MachineError, NowcastError, UnsafeError
+from nowcast.errors import InputError, MachineError, NowcastError, UnsafeError, printable
 
 
 def test_the_text_has_a_line_for_each_thing_that_is_known_in_one_column() -> None:
@@ -33,3 +33,11 @@ def test_an_error_survives_the_way_between_processes() -> None:
     back = pickle.loads(pickle.dumps(error))
     assert str(back) == str(error)
     assert back.exit_code == 2
+
+
+def test_what_a_file_says_cannot_steer_the_terminal() -> None:
+    error = InputError("a\x1b]0;title\x07.nc: no variable", found="\x9b31m\u202egnp\ud800", next_step="--variable a\r")
+    assert str(error) == (
+        "a\\x1b]0;title\\x07.nc: no variable\n  found:  \\x9b31m\\u202egnp\\ud800\n  next:   --variable a\\r"
+    )
+    assert printable("Nörd, 雨\tmm h⁻¹\n") == "Nörd, 雨\tmm h⁻¹\n"

@@ -9,7 +9,7 @@ import warnings
 
 import typer
 
-from nowcast.errors import NowcastError, NowcastWarning
+from nowcast.errors import NowcastError, NowcastWarning, printable
 
 __all__ = ["main", "set_debug"]
 
@@ -29,7 +29,7 @@ def main() -> None:
         # Libraries talk to their own developers; what a user should know is told by nowcast itself.
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", NowcastWarning)
-        warnings.showwarning = lambda message, *_, **__: typer.echo(f"beware   {message}", err=True)
+        warnings.showwarning = lambda message, *_, **__: typer.echo(f"beware   {printable(str(message))}", err=True)
     from nowcast.cli.verbs import app
 
     try:
@@ -42,7 +42,7 @@ def main() -> None:
         else:
             code = 3 if isinstance(error, (OSError, MemoryError)) else 1
             hint = "" if _debug else "\n  next:   the same command with --debug shows where"
-            typer.echo(f"{type(error).__name__}: {error}{hint}", err=True)
+            typer.echo(printable(f"{type(error).__name__}: {error}") + hint, err=True)
         if _debug:
-            traceback.print_exception(error)
+            typer.echo(printable("".join(traceback.format_exception(error))), err=True)
         raise SystemExit(code) from None

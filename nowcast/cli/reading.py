@@ -30,7 +30,8 @@ def reads(verb: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(verb)
     def told(**given: Any) -> None:
         options = {flag.name: given.pop(flag.name) for flag in flags}
-        verb(**given, options={name: value for name, value in options.items() if value is not None and value is not False})
+        said = {name: value for name, value in options.items() if value is not None and value is not False}
+        verb(**given, options=said)
 
     told.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]
     told.__annotations__ = {each.name: each.annotation for each in (*own, *flags)}

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from nowcast.cli.ending import set_debug
+from nowcast.cli.parsing import numbers_of, shares_of, sizes_of
 from nowcast.cli.reading import reads
 
 __all__ = ["app"]
@@ -95,18 +96,31 @@ def convert(
     paths: Annotated[list[str], typer.Argument(metavar="PATH... OUT", help="what to read, and what to write last")],
     variable: Variable = None,
     channel: Channel = None,
+    chunks: Annotated[str | None, typer.Option(help="of a zarr store: time=16,y=256,x=256 [suits training]")] = None,
+    shards: Annotated[str | None, typer.Option(help="of a zarr store: time=64,y=512,x=512 [none]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with a zarr store that was interrupted")] = False,
     quiet: Quiet = False,
     debug: Debug = False,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Any readable input to a zarr store or NetCDF file, chunked for training."""
+    """Any readable input to a zarr store, chunked for training, or to a file of another kind."""
     set_debug(debug)
     from nowcast import run
     from nowcast.errors import InputError
 
     if len(paths) < 2:
         raise InputError("convert needs what to read and what to write", next_step="nowcast convert PATH… cube.zarr")
-    out = run.convert(paths[:-1], paths[-1], variable=variable, channel=channel, options=options, progress=not quiet)
+    out = run.convert(
+        paths[:-1] if len(paths) > 2 else paths[0],
+        paths[-1],
+        variable=variable,
+        channel=channel,
+        options=options,
+        chunks=sizes_of(chunks, "--chunks"),
+        shards=sizes_of(shards, "--shards"),
+        resume=resume,
+        progress=not quiet,
+    )
     _next(f"wrote {out}; next: nowcast inspect {out}, or nowcast fit {out}", quiet=quiet)
 
 
@@ -152,21 +166,21 @@ def fit(
         channel=channel,
         options=options,
         model=model,
-        hidden=_numbers(hidden, "--hidden", int),
+        hidden=numbers_of(hidden, "--hidden", int),
         kernel=kernel,
         context=context,
         horizon=horizon,
         stride=stride,
         patch=patch,
         scaling=scaling,
-        loss=_shares(loss),
+        loss=shares_of(loss),
         optimiser=optimiser,
         learning_rate=learning_rate,
         batch=batch,
         epochs=epochs,
         max_minutes=max_minutes,
         seed=seed,
-        thresholds=_numbers(thresholds, "--thresholds", float),
+        thresholds=numbers_of(thresholds, "--thresholds", float),
         progress=not quiet,
     )
     _print_scores(scores)
@@ -181,7 +195,9 @@ def fit(
 @reads
 def forecast(
     paths: Paths,
-    out: Annotated[str, typer.Option("-o", "--out", help="forecast.nc or forecast.zarr")],
+    out: Annotated[
+        str, typer.Option("-o", "--out", help=".nc, .zarr, .ome.tif, .ome.zarr, .gif, .mp4, .mkv or .avi")
+    ],
     run_path: Run = None,
     at: Annotated[list[str] | None, typer.Option(help="reference time(s), ISO 8601 UTC [the newest frame]")] = None,
     every: Annotated[bool, typer.Option("--every", help="from every time with enough frames before it")] = False,
@@ -192,7 +208,7 @@ def forecast(
     debug: Debug = False,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Forecast from the newest frames and write CF-NetCDF or zarr."""
+    """Forecast from the newest frames; the suffix of --out says in what format."""
     set_debug(debug)
     from nowcast import run
     from nowcast.writers import require_writable, write_cube
@@ -237,7 +253,7 @@ def evaluate(
     scores = run.evaluate(
         forecast_path,
         paths,
-        thresholds=_numbers(thresholds, "--thresholds", float),
+        thresholds=numbers_of(thresholds, "--thresholds", float),
         variable=variable,
         channel=channel,
         options=options,
@@ -277,28 +293,3 @@ def _again(paths: list[str]) -> str:
 def _next(text: str, *, quiet: bool = False) -> None:
     if not quiet:
         typer.echo(text, err=True)
-
-
-def _numbers(text: str | None, flag: str, kind: type[int] | type[float]) -> list[Any] | None:
-    if text is None:
-        return None
-    try:
-        return [kind(part) for part in text.split(",")]
-    except ValueError:
-        from nowcast.errors import InputError
-
-        raise InputError(f"{flag} {text!r} is not a list of numbers", needed="numbers with commas between") from None
-
-
-def _shares(text: str | None) -> dict[str, float] | None:
-    if text is None:
-        return None
-    parts = [part.partition("=") for part in text.split(",")]
-    try:
-        return {name.strip(): float(share) if share else 1.0 for name, _, share in parts}
-    except ValueError:
-        from nowcast.errors import InputError
-
-        raise InputError(
-            f"--loss {text!r} is not a mixture", needed="names and shares, such as mse=1,ssim=0.1"
-        ) from None

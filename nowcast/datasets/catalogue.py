@@ -193,7 +193,7 @@ def near_miss(text: str) -> InputError | None:
     if not re.fullmatch(r"[A-Za-z][\w-]{1,30}", name):
         return None
     plain = {re.sub("[^a-z0-9]", "", known): known for known in DATASETS}
-    near = get_close_matches(re.sub("[^a-z0-9]", "", name.lower()), plain, n=1, cutoff=0.75)
+    near = get_close_matches(re.sub("[^a-z0-9]", "", name.lower()), plain, n=1, cutoff=0.5 if colon else 0.75)
     if not near:
         return None
     meant = plain[near[0]]

@@ -225,10 +225,7 @@ def _official(folder: Path) -> _Official | None:
 def _mapped(path: Path) -> np.ndarray:
     with reading(str(path)):
         try:
-            stored = np.load(path, mmap_mode="r", allow_pickle=False)
+            stored: np.ndarray = np.lib.format.open_memmap(path, mode="r")
         except (ValueError, EOFError, SyntaxError, TypeError) as error:
             raise InputError(f"{path}: damaged, or no NumPy array", found=str(error).split("\n")[0]) from error
-    if not isinstance(stored, np.ndarray):
-        stored.close()
-        raise InputError(f"{path}: not a NumPy array but an archive of several")
     return stored

@@ -18,7 +18,7 @@ LARGEST_FILE = 100_000
 
 @dataclass(frozen=True)
 class ColourTable:
-    """Values by index, dims `(256,)`, NaN where the index means missing or means nothing; and the field's attributes."""
+    """Values by index, dims `(256,)`, NaN where an index means missing or nothing; and the field's attributes."""
 
     name: str
     values: np.ndarray

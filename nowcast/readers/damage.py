@@ -75,7 +75,9 @@ def parsing(what: str, *, part: str = "it") -> Iterator[None]:
         raise
     except MemoryError as error:
         raise MachineError(
-            f"{what}: {part} needs more memory than there is", found=_told(error), next_step="give fewer files, or --crop"
+            f"{what}: {part} needs more memory than there is",
+            found=_told(error),
+            next_step="give fewer files, or --crop",
         ) from error
     except Exception as error:
         raise _damaged(what, error, part, named=True) from error

@@ -17,8 +17,9 @@ from nowcast.readers.axes import meanings, roles
 from nowcast.readers.channels import select_extra
 from nowcast.readers.lazy import guarded
 from nowcast.readers.naming import name_time
+from nowcast.readers.options import Options
 from nowcast.readers.packing import unpack
-from nowcast.readers.timing import decoded, has_times, scalar_time, stated_time
+from nowcast.readers.timing import counted, decoded, has_times, scalar_time, stated_time
 
 __all__ = ["Field", "as_cube", "candidates", "labelled", "pick"]
 
@@ -44,17 +45,20 @@ class Field:
         return next((dim for dim, found in self.roles.items() if found == role), None)
 
 
-def as_cube(
-    dataset: xr.Dataset, label: str, *, variable: str | None = None, channel: str | int | None = None
-) -> xr.DataArray:
+def as_cube(dataset: xr.Dataset, label: str, options: Options, *, number: int | None = None) -> xr.DataArray:
     """The cube of one file, dims `(time, channel, y, x)`, lazy.
+
+    Parameters
+    ----------
+    number
+        Which frame of a series of files it is, for a frame that nothing else gives a time.
 
     Raises
     ------
     InputError
         No variable, several, or an unknown one; no times; an axis too many; a forecast.
     """
-    field = pick(dataset, label, variable)
+    field = pick(dataset, label, options.variable)
     if {"lead_time", "forecast_reference_time"} & set(field.roles.values()):
         raise InputError(
             f"{label}: variable {field.name!r} is a forecast, not a cube of observed frames",
@@ -63,12 +67,12 @@ def as_cube(
             next_step="open it with nowcast.open_forecast(path); to score it: nowcast evaluate FORECAST PATH…",
         )
     array = labelled(dataset, field, label)
-    array, names = select_extra(array, field.roles, label, channel)
+    array, names = select_extra(array, field.roles, label, options.channel)
     if "time" not in array.dims:
-        array, name = _timed(array, dataset, label)
+        array, name = _timed(array, dataset, label, options, number)
         names = {"time": name, **names} if name else names
     elif "time" not in array.coords:
-        array = _stated(array, dataset, label)
+        array = _stated(array, dataset, label, options, number)
     if "channel" not in array.dims:
         array = array.expand_dims("channel")
     array = array.transpose(*DIMS)
@@ -278,12 +282,14 @@ def _along(coords: dict[str, xr.Variable], dim: str, role: str, known: dict[str,
     return next((name for name, coord in coords.items() if coord.dims == (dim,) and known.get(name) == role), None)
 
 
-def _timed(array: xr.DataArray, dataset: xr.Dataset, label: str) -> tuple[xr.DataArray, str | None]:
+def _timed(
+    array: xr.DataArray, dataset: xr.Dataset, label: str, options: Options, number: int | None
+) -> tuple[xr.DataArray, str | None]:
     """The array with a time axis of one frame, and the name of the scalar variable that gave the time."""
     scalars = {str(name): coord.variable for name, coord in array.coords.items() if coord.ndim == 0}
     name = scalar_time(scalars)
     if name is None:
-        return _stated(array.expand_dims("time"), dataset, label), None
+        return _stated(array.expand_dims("time"), dataset, label, options, number), None
     moments = [other for other, scalar in scalars.items() if has_times(scalar) and other != name]
     time = scalars[name]
     array = array.drop_vars([name, *moments])
@@ -295,16 +301,26 @@ def _timed(array: xr.DataArray, dataset: xr.Dataset, label: str) -> tuple[xr.Dat
     return array.assign_coords({"time": axis, **single}), name
 
 
-def _stated(array: xr.DataArray, dataset: xr.Dataset, label: str) -> xr.DataArray:
+def _stated(array: xr.DataArray, dataset: xr.Dataset, label: str, options: Options, number: int | None) -> xr.DataArray:
     stated = stated_time(dict(array.attrs), {str(key): value for key, value in dataset.attrs.items()})
     told = f"attribute {stated[1]}" if stated else "file name"
     moment = stated[0] if stated else name_time(Path(label).name)
+    step, start = options.step_seconds(), options.first_moment()
+    if moment is None and step is not None and (number is not None or array.sizes["time"] > 1):
+        first = number or 0
+        frames = counted(first + array.sizes["time"], step, start)[first:]
+        return array.assign_coords(time=frames).assign_attrs(time_source="--time-step and the order of the frames")
+    if moment is None and array.sizes["time"] == 1 and number is None and start is not None:
+        moment, told = start.to_datetime64().astype("datetime64[ns]"), "--start-time"
     if moment is None or array.sizes["time"] != 1:
+        several = number is not None or array.sizes["time"] > 1
         raise InputError(
             f"{label}: nothing says when the {array.sizes['time']} frame(s) of {array.name!r} were taken",
             found=f"coordinates {', '.join(map(str, array.coords)) or 'none'}",
             needed="a coordinate with units as 'seconds since 1970-01-01', or, for one frame, time_coverage_start",
-            next_step="add one: dataset.assign_coords(time=(dim, times)) with xarray",
+            next_step="--time-step 30s, for frames in the order of their names or of the axis"
+            if several
+            else "--start-time 2026-05-01T12:00, or add times with xarray: dataset.assign_coords(time=(dim, times))",
         )
     axis = xr.Variable(("time",), np.array([moment]), {"standard_name": "time"})
     return array.assign_coords(time=axis).assign_attrs(time_source=told)

@@ -1,151 +1,257 @@
-"""What an HDF5 file may not do: lead to other files, or promise more than it can hold. Looked at before it is read.
+"""HDF5 files opened only if they lead to no other file and declare nothing absurd; looked through without following.
 
-External links, external storage and virtual datasets make the HDF5 library open other files without a word (the sources
-of these ways out: https://docs.hdfgroup.org/documentation/hdf5/latest/_h5_l__u_g.html).
+External links, external storage and virtual datasets name files of the reader's machine, and the HDF5 and NetCDF
+libraries open them without a word (Keras CVE-2026-1669). Format: https://support.hdfgroup.org/documentation/hdf5/latest/
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nowcast.errors import InputError, UnsafeError
+from nowcast.errors import InputError, NowcastError, UnsafeError
 from nowcast.readers.damage import reading
 
-__all__ = ["SIGNATURE", "attributes", "begins_as_hdf5", "opened", "require_self_contained"]
+__all__ = ["MOST_AT_ONCE", "attributes", "check_safe", "is_hdf5", "number", "opened", "text", "top_of"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
-MOST_OBJECTS = 100_000
-LARGEST_CHUNK = 2**31
-"""Bytes of one chunk beyond which a file is refused: the whole chunk is held in memory to read one value of it."""
+MOST_AT_ONCE = 256 * 2**20
+"""A chunk (a frame, where there are no chunks) of more bytes is refused in a file that could not hold it deflated."""
+
+_DEFLATE_RATIO = 1032
+_MOST_LINKS = 100_000
+_DEEPEST = 64
 
 
-def begins_as_hdf5(path: Path) -> bool:
-    """Whether a regular file begins with the HDF5 signature."""
-    if path.is_dir():
-        return False
+def is_hdf5(path: Path) -> bool:
+    """Whether HDF5's signature is at the start, or behind a user block of 512, 1024, ... bytes."""
     with path.open("rb") as file:
-        return file.read(8) == SIGNATURE
+        size, offset = os.fstat(file.fileno()).st_size, 0
+        while offset + len(SIGNATURE) <= size:
+            file.seek(offset)
+            if file.read(len(SIGNATURE)) == SIGNATURE:
+                return True
+            offset = max(512, offset * 2)
+    return False
+
+
+def top_of(path: Path) -> tuple[str, set[str]]:
+    """The attribute `Conventions` and the names of what lies at the top (not links elsewhere); empty if it is no HDF5.
+
+    For recognising a layout: cheap, and never raises for what the file holds.
+    """
+    if not is_hdf5(path):
+        return "", set()
+    import h5py
+
+    names: set[str] = set()
+    try:
+        with h5py.File(path, "r") as file:
+            file.id.links.iterate(
+                lambda name, info: names.add(_shown(name)) if info.type == h5py.h5l.TYPE_HARD else None, info=True
+            )
+            return text(file, "Conventions") or "", names
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, NowcastError):
+        return "", set()
+
+
+def check_safe(path: Path) -> None:
+    """Refuse a file that leads to other files, or declares chunks far beyond its size. Nothing is followed or read.
+
+    Raises
+    ------
+    InputError
+        Damaged.
+    UnsafeError
+        External links, external storage, virtual datasets of other files; absurd chunks, depth or number of objects.
+    """
+    with opened(path):
+        pass
 
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Any]:
-    """The file, open for reading with h5py, once it is known to stand alone.
-
-    Raises
-    ------
-    InputError
-        The file is damaged.
-    UnsafeError
-        It leads to other files.
-    """
+    """A file that `check_safe` lets pass, as `h5py.File`; within, errors of what it holds are errors of damage."""
     import h5py
 
-    require_self_contained(path)
-    with reading(str(path)), _translated(path), h5py.File(path, "r", locking=False) as file:
-        yield file
+    with reading(str(path)):
+        try:
+            with h5py.File(path, "r") as file:
+                _Walk(path, path.stat().st_size).through(file.id)
+                yield file
+        except (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, ValueError, RuntimeError) as error:
+            told = str(error).splitlines()
+            raise InputError(
+                f"{path}: damaged, its HDF5 structure cannot be read",
+                found=f"{type(error).__name__}: {told[0][:200] if told else ''}",
+                next_step="fetch or write it again, or leave it out",
+            ) from error
 
 
-def require_self_contained(path: Path) -> None:
-    """Refuse a file that would make the HDF5 library open another one, or hold a chunk of more than 2 GB in memory.
+@dataclass
+class _Walk:
+    """Every object once by its address; a group's links are judged by kind before any of them is resolved."""
 
-    The links are looked at, never followed: no byte of another file is read.
+    path: Path
+    size: int
+    links: int = 0
+    seen: set[int] = field(default_factory=set)
 
-    Raises
-    ------
-    InputError
-        The file is damaged.
-    UnsafeError
-        An external link, external storage or a virtual dataset; a chunk that cannot be meant.
-    """
-    import h5py
+    def through(self, root: Any) -> None:
+        import h5py
 
-    with reading(str(path)), _translated(path), h5py.File(path, "r", locking=False) as file:
-        waiting = [file["/"]]
-        seen = {h5py.h5o.get_info(file.id).addr}
-        met = 0
+        waiting = [(root, "", 0)]
         while waiting:
-            group = waiting.pop()
-            for name in group:
-                met += 1
-                if met > MOST_OBJECTS:
-                    raise InputError(f"{path}: holds more than {MOST_OBJECTS:,} objects", needed="a file of fields")
-                link = group.get(name, getlink=True)
-                place = f"{group.name.rstrip('/')}/{name}"
-                if isinstance(link, h5py.ExternalLink):
-                    raise _leads_away(path, place, f"an external link to {link.filename!r}")
-                if not isinstance(link, h5py.HardLink):
-                    continue  # a soft link leads to a hard or external one of this file, which is met by itself
-                info = h5py.h5o.get_info(group.id, name.encode())
-                if info.addr in seen:
+            group, place, depth = waiting.pop()
+            for name, address in self._within(group, place):
+                if address in self.seen:
                     continue
-                seen.add(info.addr)
-                if info.type == h5py.h5o.TYPE_GROUP:
-                    waiting.append(group[name])
-                elif info.type == h5py.h5o.TYPE_DATASET:
-                    _check_dataset(path, place, group[name])
+                self.seen.add(address)
+                child, opened_child = f"{place}/{_shown(name)}", h5py.h5o.open(group, name)
+                if isinstance(opened_child, h5py.h5d.DatasetID):
+                    self._dataset(opened_child, child)
+                elif isinstance(opened_child, h5py.h5g.GroupID):
+                    if depth == _DEEPEST:
+                        raise self._unsafe("groups within groups within groups", child, f"{_DEEPEST} deep at most")
+                    waiting.append((opened_child, child, depth + 1))
+
+    def _within(self, group: Any, place: str) -> list[tuple[bytes, int]]:
+        """Names and addresses of a group's hard links; a soft one leads to another of the file's, met by itself."""
+        import h5py
+
+        found: list[tuple[bytes, int, int]] = []
+        room = _MOST_LINKS - self.links
+
+        def noted(name: bytes, info: Any) -> bool | None:
+            found.append((name, info.type, info.u))
+            return True if len(found) > room else None
+
+        group.links.iterate(noted, info=True)
+        if len(found) > room:
+            raise self._unsafe("more objects than are looked through", f"over {_MOST_LINKS}", f"{_MOST_LINKS} at most")
+        self.links += len(found)
+        for name, kind, _ in found:
+            child = f"{place}/{_shown(name)}"
+            if kind == h5py.h5l.TYPE_EXTERNAL:
+                raise self._foreign(f"{child} is an external link", group.links.get_val(name))
+            if kind not in (h5py.h5l.TYPE_HARD, h5py.h5l.TYPE_SOFT):
+                raise self._foreign(f"{child} is a link of a kind of its own", (f"kind {kind}",))
+            if b"/" in name:  # a lookup would take it for a path, through who knows which links
+                raise self._unsafe(f"a link with a slash in its name, {child}", repr(_shown(name)), "plain names")
+        return [(name, address) for name, kind, address in found if kind == h5py.h5l.TYPE_HARD]
+
+    def _dataset(self, dataset: Any, place: str) -> None:
+        """Its creation properties first: to ask a virtual dataset for its shape may open its sources."""
+        import h5py
+
+        made = dataset.get_create_plist()
+        if made.get_external_count():
+            raise self._foreign(f"the values of {place} lie in another file", made.get_external(0)[:1])
+        layout = made.get_layout()
+        if layout == h5py.h5d.VIRTUAL:
+            for source in range(made.get_virtual_count()):
+                named = made.get_virtual_filename(source)
+                if named != ".":
+                    raise self._foreign(f"{place} is a virtual dataset of another file", (named,))
+        shape, item = dataset.shape or (), dataset.get_type().get_size()
+        if layout == h5py.h5d.CHUNKED:
+            at_once = prod(made.get_chunk()) * item
+            at_once = max(at_once, prod(shape) * item) if len(shape) == 1 else at_once  # coordinates are read whole
+        else:
+            at_once = prod(shape[-2:]) * item
+        if at_once > max(MOST_AT_ONCE, _DEFLATE_RATIO * self.size):
+            raise self._unsafe(
+                f"{place} declares more than the file can hold",
+                f"{at_once} bytes to read at once, in a file of {self.size} bytes",
+                f"{MOST_AT_ONCE} bytes at most, or {_DEFLATE_RATIO} times the file's size",
+            )
+
+    def _unsafe(self, what: str, found: str, needed: str) -> UnsafeError:
+        return UnsafeError(
+            f"{self.path}: {what}",
+            found=found,
+            needed=needed,
+            next_step="leave it out, or ask its author for a new one",
+        )
+
+    def _foreign(self, what: str, named: tuple[Any, ...]) -> UnsafeError:
+        return UnsafeError(
+            f"{self.path}: {what}; other files are not opened",
+            found=" ".join(repr(_shown(part)) for part in named),
+            needed="a file that holds its own values",
+            next_step="ask its author for one file that holds all, or copy the values into one where you trust them",
+        )
 
 
-def attributes(node: Any) -> dict[str, Any]:
-    """Attributes of a group or dataset as plain text and numbers; single-entry arrays become the entry."""
+def _shown(name: Any) -> str:
+    words = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+    words = "".join(sign if sign.isprintable() else "?" for sign in words)
+    return words if len(words) <= 200 else words[:197] + "..."
+
+
+def text(holder: Any, name: str) -> str | None:
+    """An attribute as a string, single ones of arrays too; None if it is absent.
+
+    Raises
+    ------
+    InputError
+        It is no text.
+    """
+    value = holder.attrs.get(name)
+    if value is None:
+        return None
+    single = np.asarray(value).ravel()
+    found = single[0] if single.size == 1 else value
+    if isinstance(found, bytes):
+        return found.decode("utf-8", "replace").strip("\0 ")
+    if isinstance(found, str):
+        return str(found).strip("\0 ")
+    raise _unlike(holder, name, value, "a text")
+
+
+def attributes(holder: Any) -> dict[str, Any]:
+    """Attributes of a group or dataset as plain text and numbers; those of a single entry are that entry."""
     plain: dict[str, Any] = {}
-    for name, value in node.attrs.items():
-        value = np.asarray(value)
-        item = value.ravel()[0] if value.size == 1 else value
-        plain[str(name)] = _text(item) if isinstance(item, bytes | np.bytes_) else item
+    for name, value in holder.attrs.items():
+        single = np.asarray(value).ravel()
+        found = single[0] if single.size == 1 else value
+        plain[str(name)] = bytes(found).decode("utf-8", "replace").strip("\0 ") if isinstance(found, bytes) else found
     return plain
 
 
-def _text(value: bytes) -> str:
-    return bytes(value).split(b"\0")[0].decode("utf-8", "replace").strip()
+def number(holder: Any, name: str) -> float | None:
+    """An attribute as a number, single ones of arrays and digits in texts too; None if it is absent.
 
-
-def _check_dataset(path: Path, place: str, dataset: Any) -> None:
-    import h5py
-
-    created = dataset.id.get_create_plist()
-    layout = created.get_layout()
-    if layout == h5py.h5d.VIRTUAL:
-        others = [created.get_virtual_filename(i) for i in range(created.get_virtual_count())]
-        outside = [name for name in others if name != "."]
-        if outside:
-            raise _leads_away(path, place, f"a virtual dataset of {outside[0]!r}")
-    if created.get_external_count():
-        raise _leads_away(path, place, f"its values in the file {_text(created.get_external(0)[0])!r}")
-    if layout == h5py.h5d.CHUNKED:
-        size = int(np.prod(created.get_chunk(), dtype=float)) * dataset.id.get_type().get_size()
-        if size > LARGEST_CHUNK:
-            raise UnsafeError(
-                f"{path}: {place} is cut into chunks that no memory should hold",
-                found=f"{size:,} bytes to a chunk, in a file of {path.stat().st_size:,}",
-                needed=f"at most {LARGEST_CHUNK:,}",
-                next_step="write it again with smaller chunks, or leave it out",
-            )
-
-
-def _leads_away(path: Path, place: str, what: str) -> UnsafeError:
-    return UnsafeError(
-        f"{path}: leads to another file, which is not opened",
-        found=f"{place} is {what}" if what.startswith("a") else f"{place} has {what}",
-        needed="a file that holds its own values",
-        next_step="if you trust it, copy it into one file: h5repack, or xarray.open_dataset(path).to_netcdf(...)",
-    )
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """h5py's words for a damaged file are of many kinds."""
+    Raises
+    ------
+    InputError
+        It is no finite number.
+    """
+    value = holder.attrs.get(name)
+    if value is None:
+        return None
+    single = np.asarray(value).ravel()
     try:
-        yield
-    except (KeyError, TypeError, IndexError, UnicodeDecodeError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"{path}: damaged, it cannot be read",
-            found=str(error).splitlines()[0][:300] if str(error) else type(error).__name__,
-            needed="a complete HDF5 file",
-            next_step="fetch or write it again, or leave it out",
-        ) from error
+        found = float(single[0]) if single.size == 1 else np.nan
+    except (TypeError, ValueError):
+        found = np.nan
+    if not np.isfinite(found):
+        raise _unlike(holder, name, value, "one finite number")
+    return found
+
+
+def _unlike(holder: Any, name: str, value: Any, needed: str) -> InputError:
+    return InputError(
+        f"{holder.file.filename}: the attribute {holder.name.rstrip('/')}/{name} makes no sense",
+        found=_shown(repr(value)),
+        needed=needed,
+        next_step="fetch or write it again, or leave it out",
+    )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
@@ -11,13 +13,54 @@ import xarray as xr
 
 from nowcast.cube import check, iso, sequence_of
 from nowcast.errors import InputError
+from nowcast.readers.timing import FIRST_FRAME
 
-__all__ = ["STEP_SHARE", "join"]
+__all__ = ["STEP_SHARE", "apart", "join", "series_numbers"]
 
 STEP_SHARE = 1e-3
 """Coordinates of two files are the same grid when they differ by no more than this share of a grid step."""
 
+_KINDS = ("variable", "units", "size (channel, y, x)", "projection")
 _PACKING = ("dtype", "scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
+
+
+def series_numbers(files: Sequence[Path]) -> list[int | None]:
+    """Which frame of a series each file is, by the last number in its name, from 0; by its place where names do not
+    count; None for a file alone.
+
+    Raises
+    ------
+    InputError
+        Never: numbers that repeat do not count.
+    """
+    if len(files) == 1:
+        return [None]
+    found = [re.match(r"(.*?)(\d+)(\D*)$", file.stem) for file in files]
+    stems = {(file.parent, match[1], match[3]) for file, match in zip(files, found, strict=True) if match}
+    numbers = [int(match[2]) for match in found if match]
+    if len(stems) != 1 or len(set(numbers)) != len(files) or max(numbers) - min(numbers) > 100 * len(files):
+        return list(range(len(files)))
+    return [number - min(numbers) for number in numbers]
+
+
+def apart(cubes: Sequence[xr.DataArray]) -> Sequence[xr.DataArray]:
+    """Clips, whose times count from their first frame, as sequences named by their files; other cubes as they are."""
+    counted = [cube["time"].attrs.get("counted_from") == FIRST_FRAME for cube in cubes]
+    if len(cubes) == 1 or not any(counted) or all(cube.sizes["time"] == 1 for cube in cubes):
+        return cubes
+    files = [Path(_name(cube)) for cube in cubes]
+    names = [file.stem for file in files]
+    if len(set(names)) < len(names):
+        names = [f"{file.parent.name}/{file.stem}" for file in files]
+    named = []
+    for cube, name in zip(cubes, names, strict=True):
+        own = cube["sequence"].values.astype(str).tolist() if "sequence" in cube.coords else None
+        labels = [f"{name}/{one}" for one in own] if own else [name] * cube.sizes["time"]
+        encoding = cube.encoding
+        cube = cube.assign_coords(sequence=("time", np.array(labels, dtype=object)))
+        cube.encoding = encoding
+        named.append(cube)
+    return named
 
 
 def join(cubes: Sequence[xr.DataArray]) -> xr.DataArray:
@@ -33,6 +76,7 @@ def join(cubes: Sequence[xr.DataArray]) -> xr.DataArray:
     source = cubes[0].encoding.get("source")
     cubes = sorted(cubes, key=lambda cube: cube["time"].values[0])
     first = cubes[0]
+    _one_group(cubes)
     for other in cubes[1:]:
         _same(first, other)
     _no_time_twice(cubes)
@@ -55,6 +99,35 @@ def join(cubes: Sequence[xr.DataArray]) -> xr.DataArray:
             joined = joined.isel(time=order)
             joined.encoding = encoding
     return check(joined)
+
+
+def _one_group(cubes: Sequence[xr.DataArray]) -> None:
+    """Refuse files of several kinds with a list of the kinds; two files are compared by name further on."""
+    groups: dict[tuple[str, ...], list[xr.DataArray]] = {}
+    for cube in cubes:
+        mapping = cube.coords.get(cube.attrs.get("grid_mapping", ""))
+        kind = (
+            str(cube.name),
+            str(cube.attrs.get("units")),
+            " x ".join(map(str, cube.shape[1:])),
+            "" if mapping is None else str(mapping.attrs.get("grid_mapping_name", "")),
+        )
+        groups.setdefault(kind, []).append(cube)
+    if len(groups) == 1 or len(cubes) == 2:
+        return
+    kinds = sorted(groups.items(), key=lambda item: -len(item[1]))
+    lines = [
+        f"{len(members)} file(s) as {_name(members[0])}: {name} ({units}), {size}{', ' + crs if crs else ''}"
+        for (name, units, size, crs), members in kinds[:8]
+    ]
+    differ = [what for what, column in zip(_KINDS, zip(*groups, strict=True), strict=True) if len(set(column)) > 1]
+    raise InputError(
+        f"these {len(cubes)} files are of {len(groups)} kinds, not one: {', '.join(differ)} differ",
+        found=("\n" + " " * 10).join(lines),
+        needed="one variable in one unit on one grid",
+        next_step=f"give those of one kind, such as the {len(kinds[0][1])} like {Path(_name(kinds[0][1][0])).name}"
+        + (f", or --variable {kinds[0][0][0]}" if "variable" in differ else ""),
+    )
 
 
 def _name(cube: xr.DataArray) -> str:

@@ -17,8 +17,7 @@ _PATTERNS = (
     re.compile(r"^[A-Z]{3}(?P<y>\d\d)(?P<j>\d{3})(?P<H>\d\d)(?P<M>\d\d)(?!\d)"),
     re.compile(_DIGIT + r"(?P<Y>\d{4})(?P<m>\d\d)(?P<d>\d\d)[T_-]?(?P<H>\d\d)(?P<M>\d\d)(?P<S>\d\d)?Z?(?!\d)"),
     re.compile(
-        _DIGIT
-        + r"(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)[T_ -](?P<H>\d\d)[:_-]?(?P<M>\d\d)(?:[:_-]?(?P<S>\d\d))?Z?(?!\d)"
+        _DIGIT + r"(?P<Y>\d{4})-(?P<m>\d\d)-(?P<d>\d\d)[T_ -](?P<H>\d\d)[:_-]?(?P<M>\d\d)(?:[:_-]?(?P<S>\d\d))?Z?(?!\d)"
     ),
 )
 _YEARS = range(1950, 2101)
@@ -40,11 +39,11 @@ def _moment(part: dict[str, str | None]) -> datetime | None:
     year = number["Y"] if "Y" in number else 2000 + number["y"] if number["y"] < 70 else 1900 + number["y"]
     try:
         if "j" in number:
-            day = datetime(year, 1, 1) + timedelta(days=number["j"] - 1)  # noqa: DTZ001
+            day = datetime(year, 1, 1) + timedelta(days=number["j"] - 1)
             if day.year != year:
                 return None
         else:
-            day = datetime(year, number["m"], number["d"])  # noqa: DTZ001
+            day = datetime(year, number["m"], number["d"])
         moment = day.replace(hour=number["H"], minute=number["M"], second=number.get("S", 0))
     except (ValueError, OverflowError):
         return None

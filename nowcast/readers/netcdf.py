@@ -9,14 +9,13 @@ import xarray as xr
 from nowcast.errors import InputError
 from nowcast.readers.classic import needed_bytes
 from nowcast.readers.damage import reading
-from nowcast.readers.hdf5 import begins_as_hdf5, require_self_contained
+from nowcast.readers.hdf5 import check_safe, is_hdf5
 from nowcast.readers.options import Options
 from nowcast.sealing import check_file
 
 __all__ = ["NetCDFReader"]
 
 _CLASSIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 class NetCDFReader:
@@ -27,24 +26,15 @@ class NetCDFReader:
     def recognises(self, path: Path) -> bool:
         if path.is_dir():
             return False
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            start = file.read(8)
-            if start[:4] in _CLASSIC or start == _HDF5:
-                return True
-            offset = 512
-            while offset + 8 <= size:
-                file.seek(offset)
-                if file.read(8) == _HDF5:
-                    return True
-                offset *= 2
-        return False
+        return _is_classic(path) or is_hdf5(path)
 
     def open(self, path: Path, options: Options) -> xr.Dataset:
-        _check_length(path)
+        classic = _is_classic(path)
+        if classic:
+            _check_length(path)
         check_file(path)
-        if begins_as_hdf5(path):
-            require_self_contained(path)
+        if not classic:
+            check_safe(path)
         with reading(str(path)):
             dataset = xr.open_dataset(
                 path,
@@ -68,12 +58,14 @@ class NetCDFReader:
         return dataset
 
 
+def _is_classic(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in _CLASSIC
+
+
 def _check_length(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
-        if file.read(4) not in _CLASSIC:
-            return
-        file.seek(0)
         try:
             needed = needed_bytes(file)
         except (ValueError, KeyError, IndexError) as error:

@@ -1,134 +1,253 @@
-"""What OME-XML says of images: names, time step, pixel size, channels, and the files that hold their planes.
+"""What the OME-XML of an OME-TIFF says: images, their axes, sizes, times and channels, and where their planes lie.
 
-Schema: https://docs.openmicroscopy.org/ome-model/6.3.1/ (Goldberg et al. 2005, https://doi.org/10.1186/gb-2005-6-5-r47)
+OME-TIFF specification, https://ome-model.readthedocs.io/en/stable/ome-tiff/specification.html.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from xml.etree import ElementTree
+import re
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
 
 import pandas as pd
 
 from nowcast.errors import InputError, UnsafeError
+from nowcast.readers.stacks import in_seconds, length_in_um
 
-__all__ = ["OMEImage", "SECONDS", "spelled_length", "understood"]
+__all__ = ["NAMESPACE", "Image", "Run", "images_of", "metadata_file", "plain_name"]
 
-LARGEST = 50_000_000
+NAMESPACE = "nowcast"
+"""Of the map annotations in which our own writer keeps what OME has no word for."""
 
-SECONDS = {"ns": 1e-9, "µs": 1e-6, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_LENGTHS = {"µm": "um", "μm": "um", "micron": "um", "microns": "um", "micrometer": "um", "micrometre": "um"}
+_ORDER = re.compile(r"XY(?=[ZCT]{3}$)(?!.*(.).*\1)[ZCT]{3}")
 
 
 @dataclass(frozen=True)
-class OMEImage:
-    """One image: seconds between its frames and the moment of the first, if said; size of a pixel with its unit."""
+class Run:
+    """Planes `first:first + count` of an image, in its dimension order, are the pages from `page` on of a file.
+
+    `count` None: all pages of the file. `file` None: the file that holds the XML, or the one of the UUID given.
+    """
+
+    first: int
+    count: int | None
+    page: int
+    file: str | None
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image; `axes` are letters with the sizes `shape`, slowest first; a channel holds `samples` samples."""
 
     name: str
+    axes: str
+    shape: tuple[int, int, int]
+    samples: int
+    runs: tuple[Run, ...]
     step: float | None
     start: pd.Timestamp | None
-    pixel: tuple[float, float, str] | None
-    channels: list[str]
-    files: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
-    """Other files by name, with the (time, channel, z) of the planes that they hold."""
+    offsets: tuple[float, ...] | None
+    pixel: tuple[tuple[float, str], tuple[float, str]] | None
+    channels: tuple[str, ...]
+    notes: dict[str, str]
 
 
-def understood(text: str, *, label: str) -> list[OMEImage]:
-    """The images that OME-XML describes.
+def images_of(text: str, path: Path) -> list[Image]:
+    """The images that the XML describes.
 
     Raises
     ------
     InputError
-        It is no XML, or says what cannot be.
+        It is no OME-XML.
     UnsafeError
-        It declares entities, or names files outside of its own folder.
+        It defines entities, or names files elsewhere.
     """
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
-        raise UnsafeError(f"{label}: its OME-XML declares entities", needed="plain OME-XML")
-    if len(text) > LARGEST:
-        raise InputError(f"{label}: its OME-XML is too long", found=f"{len(text):,} characters")
+    root = _parsed(text, path)
+    notes = {
+        annotation.get("ID", ""): {entry.get("K", ""): entry.text or "" for entry in _all(annotation, "M")}
+        for annotation in _all(root, "MapAnnotation")
+        if annotation.get("Namespace") == NAMESPACE
+    }
+    own = root.get("UUID")
+    images = []
     try:
-        root = ElementTree.fromstring(text)  # noqa: S314  (no entities in it)
-        return [_image(node, label) for node in root.iter() if _local(node) == "Image"]
-    except (ElementTree.ParseError, ValueError, TypeError, RecursionError) as error:
+        for number, element in enumerate(_children(root, "Image")):
+            pixels = next(iter(_children(element, "Pixels")), None)
+            if pixels is not None:
+                images.append(_image(element, pixels, number, own, notes, path))
+    except (KeyError, ValueError, OverflowError) as error:
+        raise _damaged(path, f"{type(error).__name__} {error}") from error
+    if not images:
+        raise _damaged(path, "no images")
+    return images
+
+
+def metadata_file(text: str, path: Path) -> Path | None:
+    """The file beside `path` that holds the XML, if this one only points to it (`BinaryOnly`).
+
+    Raises
+    ------
+    InputError
+        It is not there.
+    UnsafeError
+        It is said to lie elsewhere.
+    """
+    pointer = next(iter(_children(_parsed(text, path), "BinaryOnly")), None)
+    if pointer is None:
+        return None
+    name = plain_name(pointer.get("MetadataFile", ""), path)
+    beside = path.with_name(name)
+    if not beside.is_file():
         raise InputError(
-            f"{label}: damaged, its OME-XML cannot be read", found=str(error), next_step="write it again"
-        ) from error
+            f"{path}: its metadata lie in another file, which is missing",
+            found=f"no {beside}",
+            needed="both in one folder, by their own names",
+            next_step=f"copy {name} beside it",
+        )
+    return beside
 
 
-def spelled_length(unit: str) -> str:
-    """Units of length as cubes spell them: micrometres are `um`."""
-    return _LENGTHS.get(unit.strip(), unit.strip())
+def plain_name(name: str, path: Path) -> str:
+    """The name, if it is one of a file in the same folder.
 
-
-def _local(node: ElementTree.Element) -> str:
-    return str(node.tag).rsplit("}", 1)[-1]
-
-
-def _image(node: ElementTree.Element, label: str) -> OMEImage:
-    pixels = next((child for child in node if _local(child) == "Pixels"), None)
-    if pixels is None:
-        raise ValueError("an Image without Pixels")
-    date = next((child.text for child in node if _local(child) == "AcquisitionDate"), None)
-    files: dict[str, list[tuple[int, int, int]]] = {}
-    for data in (child for child in pixels if _local(child) == "TiffData"):
-        for uuid in (child for child in data if _local(child) == "UUID" and child.get("FileName")):
-            first = tuple(int(data.get(f"First{axis}", 0)) for axis in "TCZ")
-            files.setdefault(_plain_name(str(uuid.get("FileName")), label), []).append((first[0], first[1], first[2]))
-    names = [str(child.get("Name") or "") for child in pixels if _local(child) == "Channel"]
-    return OMEImage(
-        name=str(node.get("Name") or ""),
-        step=_step(pixels),
-        start=_moment(date),
-        pixel=_pixel(pixels),
-        channels=names,
-        files=files,
-    )
-
-
-def _plain_name(name: str, label: str) -> str:
-    if name in ("", ".", "..") or any(sign in name for sign in "/\\\0:"):
+    Raises
+    ------
+    UnsafeError
+        It leads elsewhere.
+    """
+    if not name or name in (".", "..") or re.search(r"[/\\:\x00-\x1f]", name):
         raise UnsafeError(
-            f"{label}: leads to a file outside of its folder, which is not opened",
-            found=repr(name),
-            needed="the name of a file beside it",
+            f"{path}: names a file that does not lie beside it",
+            found=repr(name)[:200],
+            needed="plain names of files in the same folder",
+            next_step="see where the file comes from",
         )
     return name
 
 
-def _step(pixels: ElementTree.Element) -> float | None:
-    """`TimeIncrement`, else the distance of the first planes of the frames (`DeltaT`), in seconds."""
-    told = pixels.get("TimeIncrement")
-    if told is not None and float(told) > 0:
-        return float(told) * SECONDS[pixels.get("TimeIncrementUnit", "s")]
-    planes = [child for child in pixels if _local(child) == "Plane" and child.get("DeltaT") is not None]
-    firsts = {
-        int(plane.get("TheT", 0)): float(str(plane.get("DeltaT"))) * SECONDS[plane.get("DeltaTUnit", "s")]
-        for plane in planes
-        if plane.get("TheC", "0") == "0" and plane.get("TheZ", "0") == "0"
-    }
-    if len(firsts) < 2:
-        return None
-    span = (firsts[max(firsts)] - firsts[min(firsts)]) / (max(firsts) - min(firsts))
-    return span if span > 0 else None
+def _parsed(text: str, path: Path) -> ET.Element:
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise UnsafeError(f"{path}: its OME-XML defines entities, which are not read", needed="plain OME-XML")
+    try:
+        root = ET.fromstring(text[text.find("<") :].rstrip("\0 \r\n\t"))  # noqa: S314  (no entities, see above)
+    except (ET.ParseError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if _tag(root) != "OME":
+        raise _damaged(path, f"an element {_tag(root)!r}")
+    return root
 
 
-def _moment(text: str | None) -> pd.Timestamp | None:
-    if not text:
+def _damaged(path: Path, found: str) -> InputError:
+    return InputError(
+        f"{path}: damaged, its OME-XML cannot be understood",
+        found=found[:300],
+        needed="OME-XML with images",
+        next_step="fetch or write it again, or leave it out",
+    )
+
+
+def _tag(element: ET.Element) -> str:
+    return str(element.tag).rsplit("}", 1)[-1]
+
+
+def _children(element: ET.Element, name: str) -> list[ET.Element]:
+    return [child for child in element if _tag(child) == name]
+
+
+def _all(element: ET.Element, name: str) -> list[ET.Element]:
+    return [child for child in element.iter() if _tag(child) == name]
+
+
+def _image(
+    element: ET.Element,
+    pixels: ET.Element,
+    number: int,
+    own: str | None,
+    notes: dict[str, dict[str, str]],
+    path: Path,
+) -> Image:
+    order = pixels.attrib["DimensionOrder"]
+    if not _ORDER.fullmatch(order):
+        raise ValueError(f"DimensionOrder {order!r}")
+    channels = _children(pixels, "Channel")
+    spp = {int(channel.get("SamplesPerPixel", "1")) for channel in channels} or {1}
+    if len(spp) > 1 or min(spp) < 1:
+        raise ValueError(f"SamplesPerPixel {sorted(spp)}")
+    samples = spp.pop()
+    sizes = {axis: int(pixels.attrib[f"Size{axis}"]) for axis in "ZCT"}
+    if min(sizes.values()) < 1 or sizes["C"] % samples:
+        raise ValueError(f"sizes {sizes} of {samples} samples")
+    sizes["C"] //= samples
+    axes = order[:1:-1]
+    names = [channel.get("Name", "") for channel in channels]
+    refs = [ref.get("ID", "") for ref in _children(element, "AnnotationRef")]
+    return Image(
+        name=element.get("Name") or element.get("ID") or f"image {number}",
+        axes=axes,
+        shape=(sizes[axes[0]], sizes[axes[1]], sizes[axes[2]]),
+        samples=samples,
+        runs=tuple(_run(data, axes, sizes, own, path) for data in _children(pixels, "TiffData")),
+        step=_step(pixels),
+        start=_start(element),
+        offsets=_offsets(pixels, sizes["T"]),
+        pixel=_pixel(pixels),
+        channels=tuple(names) if len(set(names)) == len(names) == sizes["C"] and all(names) else (),
+        notes=next((notes[ref] for ref in refs if ref in notes), {}),
+    )
+
+
+def _run(data: ET.Element, axes: str, sizes: dict[str, int], own: str | None, path: Path) -> Run:
+    first = 0
+    for axis in axes:
+        place = int(data.get(f"First{axis}", "0"))
+        if not 0 <= place < sizes[axis]:
+            raise ValueError(f"First{axis} {place} of {sizes[axis]}")
+        first = first * sizes[axis] + place
+    count = data.get("PlaneCount") or ("1" if "IFD" in data.attrib else None)
+    uuid = next(iter(_children(data, "UUID")), None)
+    file = None
+    if uuid is not None and "FileName" in uuid.attrib and (uuid.text is None or uuid.text != own):
+        file = plain_name(uuid.attrib["FileName"], path)
+    return Run(first, None if count is None else int(count), int(data.get("IFD", "0")), file)
+
+
+def _step(pixels: ET.Element) -> float | None:
+    text = pixels.get("TimeIncrement")
+    return None if text is None else in_seconds(float(text), pixels.get("TimeIncrementUnit", "s"))
+
+
+def _start(element: ET.Element) -> pd.Timestamp | None:
+    date = next(iter(_children(element, "AcquisitionDate")), None)
+    if date is None or not (date.text or "").strip():
         return None
     try:
-        stamp = pd.Timestamp(text)
+        stamp = pd.Timestamp((date.text or "").strip())
     except (ValueError, OverflowError):
         return None
-    if stamp is pd.NaT or stamp.year < 1950:
-        return None
+    if stamp is pd.NaT or stamp.year <= 1970:
+        return None  # what writers put there that know no date
     return stamp if stamp.tzinfo is None else stamp.tz_convert("UTC").tz_localize(None)
 
 
-def _pixel(pixels: ElementTree.Element) -> tuple[float, float, str] | None:
-    sizes = [pixels.get(f"PhysicalSize{axis}") for axis in "YX"]
-    units = {spelled_length(pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "YX"}
-    if sizes[0] is None or sizes[1] is None or len(units) > 1:
-        return None
-    rows, columns = float(sizes[0]), float(sizes[1])
-    return (rows, columns, units.pop()) if rows > 0 and columns > 0 else None
+def _offsets(pixels: ET.Element, frames: int) -> tuple[float, ...] | None:
+    """Seconds of each frame after the start, by its first plane that tells; None if not all do, or none rise."""
+    found: dict[int, float] = {}
+    for plane in _children(pixels, "Plane"):
+        if "DeltaT" in plane.attrib and "TheT" in plane.attrib:
+            span = float(plane.attrib["DeltaT"])
+            seconds = 0.0 if span == 0 else in_seconds(span, plane.get("DeltaTUnit", "s"))
+            if seconds is not None:
+                found.setdefault(int(plane.attrib["TheT"]), seconds)
+    told = tuple(found[frame] for frame in range(frames)) if all(frame in found for frame in range(frames)) else ()
+    rising = all(later > earlier for earlier, later in pairwise(told))
+    return told if len(told) > 1 and rising else None
+
+
+def _pixel(pixels: ET.Element) -> tuple[tuple[float, str], tuple[float, str]] | None:
+    y, x = (
+        length_in_um(float(pixels.get(f"PhysicalSize{axis}", "0")), pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        for axis in "YX"
+    )
+    return (y, x) if y is not None and x is not None else None

@@ -11,15 +11,18 @@ from nowcast.errors import InputError
 from nowcast.readers.damage import parsing
 from nowcast.readers.finding import PathLike, find, refusal
 from nowcast.readers.forecasts import as_forecast
+from nowcast.readers.geotiff import GeoTIFFReader
 from nowcast.readers.gif import GIFReader
 from nowcast.readers.gridded import as_cube
-from nowcast.readers.joining import join
+from nowcast.readers.joining import apart, join, series_numbers
 from nowcast.readers.knmi import KNMIReader
 from nowcast.readers.netcdf import NetCDFReader
+from nowcast.readers.npz import NPZReader
 from nowcast.readers.odim import ODIMReader
+from nowcast.readers.ome_zarr import OMEZarrReader
 from nowcast.readers.options import Options
-from nowcast.readers.pictures import PicturesReader
 from nowcast.readers.pgm import PGMReader
+from nowcast.readers.pictures import PicturesReader
 from nowcast.readers.protocol import Reader
 from nowcast.readers.shaping import shaped
 from nowcast.readers.tiff import TIFFReader
@@ -28,7 +31,20 @@ from nowcast.readers.zarr import ZarrReader
 
 __all__ = ["READERS", "open_cube", "open_forecast"]
 
-READERS: tuple[Reader, ...] = (ZarrReader(), ODIMReader(), KNMIReader(), NetCDFReader(), PGMReader(), GIFReader(), TIFFReader(), VideoReader(), PicturesReader())
+READERS: tuple[Reader, ...] = (
+    OMEZarrReader(),
+    ZarrReader(),
+    ODIMReader(),
+    KNMIReader(),
+    NetCDFReader(),
+    PGMReader(),
+    GIFReader(),
+    NPZReader(),
+    GeoTIFFReader(),
+    TIFFReader(),
+    VideoReader(),
+    PicturesReader(),
+)
 """The first that recognises a path opens it: the more particular a format, the further ahead."""
 
 Chunks = Mapping[str, int] | int | str
@@ -135,11 +151,12 @@ def open_cube(
         coarsen=coarsen,
         size=size,
     )
+    files = find(path, _recognised)
     cubes = []
-    for file in find(path, _recognised):
+    for file, number in zip(files, series_numbers(files), strict=True):
         with parsing(str(file)):
-            cubes.append(as_cube(_open(file, options), str(file), variable=variable, channel=channel))
-    cube = shaped(join(cubes), options)
+            cubes.append(as_cube(_open(file, options), str(file), options, number=number))
+    cube = shaped(join(apart(cubes)), options)
     if chunks is None:
         return cube
     encoding = cube.encoding

@@ -42,7 +42,7 @@ class _Header:
 
 
 class PGMReader:
-    """One frame to a file. With FMI's comments: reflectivity in dBZ with time and projection; else plain grey levels."""
+    """One frame to a file. With FMI's comments it is reflectivity with time and projection; else grey levels."""
 
     name = "PGM"
 
@@ -92,7 +92,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _read_header(path: Path) -> _Header:
-    """Magic, width, height and largest grey level, with comments between them; what follows one blank is the picture."""
+    """Magic, width, height and largest grey level, with comments between; after one blank comes the picture."""
     with _opened(path) as file:
         start = file.read(LONGEST_HEADER)
     comments: dict[str, str] = {}
@@ -122,7 +122,7 @@ def _read_header(path: Path) -> _Header:
     return _Header(comments, rows, columns, largest, place + 1)
 
 
-def _load(path: Path, header: _Header, first: int, stop: int) -> np.ndarray:
+def _load(path: Path, header: _Header, _first: int, _stop: int) -> np.ndarray:
     dtype = np.dtype("u1" if header.largest < 256 else ">u2")
     needed = header.rows * header.columns * dtype.itemsize
     with _opened(path) as file:
@@ -149,13 +149,15 @@ def _moment(path: Path, text: str) -> np.datetime64:
 
 
 def _axes(path: Path, header: _Header) -> dict[str, xr.Variable]:
-    """x and y by the stereographic projection and the corners in the comments; none where they say none."""
+    """X and y by the stereographic projection and the corners in the comments; none where they say none."""
     said = header.comments
     if said.get("type") != "stereographic" or not {"bottomleft", "topright"} <= set(said):
         return {}
     try:
         lon, lat = zip(*(map(float, said[corner].split()) for corner in ("bottomleft", "topright")), strict=True)
-        central, origin, true = (float(said[f"{name}"]) for name in ("centrallongitude", "centrallatitude", "truelatitude"))
+        central, origin, true = (
+            float(said[f"{name}"]) for name in ("centrallongitude", "centrallatitude", "truelatitude")
+        )
     except (KeyError, ValueError) as error:
         raise InputError(f"{path}: its projection cannot be understood", found=str(error)) from error
     text: Any = f"+proj=stere +lat_0={origin} +lon_0={central} +lat_ts={true} +R={RADIUS:.0f} +units=m"

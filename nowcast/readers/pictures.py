@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from nowcast.errors import InputError, UnsafeError
 from nowcast.readers.lazy import lazily
@@ -20,6 +22,9 @@ _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 MOST_PIXELS = 2**26
 """Of a picture; a header that states more is taken for a trap."""
+
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error, zlib.error)
+"""What Pillow raises for a damaged file; an OSError with a number is the machine's."""
 
 _DEEP = {"I;16": "uint16", "I;16B": "uint16", "I;16L": "uint16", "I": "uint16"}
 """Modes of grey with 16 bits, and what they are read as."""
@@ -72,7 +77,7 @@ class _Load:
         with _opened(self._path) as picture:
             try:
                 values = _values(picture, self._rgb)
-            except (OSError, SyntaxError, ValueError, EOFError) as error:
+            except _DAMAGE as error:
                 raise _damaged(self._path, error) from error
         return values[None]
 
@@ -99,7 +104,9 @@ def _opened(path: Path) -> Image.Image:
             picture = Image.open(path, formats=("PNG", "JPEG"))
     except Image.DecompressionBombError as error:  # at twice Pillow's own limit
         raise UnsafeError(f"{path}: larger than pictures are", found=str(error)) from error
-    except (UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise _damaged(path, error) from error
     width, height = picture.size
     if width * height > MOST_PIXELS:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 import warnings
 from typing import Any
 
@@ -10,6 +12,11 @@ import numpy as np
 import xarray as xr
 
 from nowcast.errors import InputError, MachineError, UnsafeError
+
+with contextlib.suppress(ImportError):
+    if "eccodes" not in sys.modules:
+        # eccodes brings a PROJ of its own: loaded before pyproj's, it makes the process abort at pyproj's first use.
+        import pyproj  # noqa: F401
 
 __all__ = ["centres", "geographic_axes", "grid_mapping_of", "is_geographic", "projected", "projected_axes"]
 
@@ -99,6 +106,11 @@ def centres(first_edge: float, step: float, count: int) -> np.ndarray:
 
 
 def _crs(text: Any, label: str) -> Any:
+    if "eccodes" in sys.modules and "pyproj" not in sys.modules:
+        raise MachineError(
+            f"{label}: its projection cannot be told, since eccodes was loaded before pyproj and brings another PROJ",
+            next_step="import pyproj (or nowcast.readers.projections) first in this program",
+        )
     try:
         from pyproj import CRS
         from pyproj.exceptions import CRSError

@@ -1,274 +1,290 @@
-"""TIFF stacks: ImageJ's, OME-TIFF (several files too), and those that say nothing of their axes."""
+"""TIFF: as ImageJ and OME write it, and plain stacks of which the user says what they are. Page by page, by tifffile.
+
+ImageJ's description is that of https://imagej.net/ij/developer/source/ij/io/FileInfo.java.html. The resolution of other
+TIFF files is that of a print, and is not taken for the size of a pixel.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from nowcast.errors import InputError, MachineError
-from nowcast.readers.damage import reading
-from nowcast.readers.lazy import lazily
-from nowcast.readers.ome_xml import OMEImage, spelled_length, understood
+from nowcast.errors import InputError
+from nowcast.readers.damage import parsing
+from nowcast.readers.ome_xml import Image, images_of, metadata_file
 from nowcast.readers.options import Options
-from nowcast.readers.planes import flattened, require_plane, sizes_of
-from nowcast.readers.timing import counted
+from nowcast.readers.stacks import Stack, dataset_of, in_seconds, length_in_um
+from nowcast.readers.tiff_pages import Pages, damaged, is_tiff, pages_of
+from nowcast.readers.tiff_planes import MISSING, Layout, frames_of, opened, placed
 
-__all__ = ["TIFFReader", "is_tiff"]
+__all__ = ["TIFFReader"]
 
-_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_LETTERS = set("TCZYXS")
-_UNKNOWN = set("QI")
-DENSEST = 2000
-"""Bytes that one byte of a compressed file may stand for; zlib reaches 1032."""
+MOST_ABSENT = 1000
+"""Planes that OME-XML may speak of beyond 16 times the pages that are there; more is taken for damage."""
 
-ROOMY = 2**28
+LARGEST_XML = 2**28
 
-
-@dataclass(frozen=True)
-class _Stack:
-    """The images of a file: the axes of each, their size, and what is said of them."""
-
-    axes: str
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    series: int
-    images: list[OMEImage]
+_IMAGEJ_ORDERS = {"czt": "TZC", "default": "TZC", "ctz": "ZTC", "zct": "TCZ", "ztc": "CTZ", "tcz": "ZCT", "tzc": "CZT"}
 
 
 class TIFFReader:
-    """Frames of one plane each: a Z axis is projected or picked (`--z`), colours become grey unless asked (`--rgb`)."""
+    """Stacks of frames; what the file says of itself wins over the options."""
 
-    name = "TIFF"
+    name = "TIFF (ImageJ, OME)"
 
     def recognises(self, path: Path) -> bool:
-        return is_tiff(path)
+        return not path.is_dir() and is_tiff(path)
 
     def open(self, path: Path, options: Options) -> xr.Dataset:
-        stack = _described(path, options)
-        sizes = sizes_of(stack.axes, stack.shape)
-        require_plane(sizes, options, label=str(path))
-        frames = sizes.get("T", 1)
-        channels, shape, dtype = flattened(sizes, stack.dtype, options)
-        absent = _absent(path, stack.images, options)
-        load = partial(_load, path, stack.axes, options, absent)
-        dtype = np.result_type(dtype, np.float32) if absent else dtype
-        parts = [
-            lazily(path, partial(load, index), frames=frames, shape=shape, dtype=dtype) for index in range(stack.series)
-        ]
-        dims = ("time", *(("channel",) if channels else ()), "y", "x")
-        said = stack.images[0]
-        attrs = {"units": "1", "long_name": said.name or "intensity"}
-        if absent:
-            attrs["absent_files"] = f"{len(absent)} planes read as missing"
-        coords = _pixels(sizes, said, options)
-        labels = channels if sizes.get("S", 1) > 1 else said.channels
-        if channels and len(labels) == len(channels) and all(labels):
-            coords["channel"] = xr.Variable(("channel",), np.array(labels, dtype=object))
-        if "T" not in sizes and stack.series == 1:
-            return xr.Dataset({"intensity": (dims[1:], parts[0][0], attrs)}, coords=coords)
-        import dask.array as da
+        """Dims `(time, [channel,] y, x)`, or without time for a single frame; y and x in um where that is known.
 
-        step = said.step or options.step_seconds()
-        if step is None and frames > 1:
-            raise InputError(
-                f"{path}: nothing says how far apart its {frames} frames are", next_step="--time-step 30s"
-            )
-        times = [
-            counted(frames, step or 1.0, image.start or options.first_moment())
-            for image in (stack.images[index if len(stack.images) == stack.series else 0] for index in range(stack.series))
-        ]
-        coords["time"] = xr.concat(times, "time") if stack.series > 1 else times[0]
-        if stack.series > 1:
-            names = [image.name or f"position {index}" for index, image in enumerate(stack.images)]
-            unique = names if len(set(names)) == stack.series else [f"position {i}" for i in range(stack.series)]
-            coords["sequence"] = xr.Variable(("time",), np.repeat(np.array(unique, dtype=object), frames))
-        return xr.Dataset({"intensity": (dims, da.concatenate(parts), attrs)}, coords=coords)
+        Raises
+        ------
+        InputError
+            Damaged or cut short (without `options.missing`); an axis, a time step or what becomes of planes along z is
+            not known.
+        MachineError
+            The package imagecodecs is lacking, which the compression needs.
+        UnsafeError
+            Files elsewhere are named, or pages claim far more than their bytes.
+        """
+        with parsing(str(path)):
+            pages = pages_of(path)
+            with opened(path) as tif:
+                first = tif.pages.first
+                text = first.description
+                resolution = [first.tags.valueof(code) for code in (283, 282)]
+            if text.rstrip("\0 \r\n\t").endswith("OME>"):
+                stacks = _ome(text, pages, options)
+            elif text.startswith("ImageJ="):
+                stacks = [_imagej(_entries(text), resolution, pages, options)]
+            else:
+                stacks = [_plain(text, pages, options)]
+            return dataset_of(stacks, path, options)
 
 
-def is_tiff(path: Path) -> bool:
-    """Whether a regular file begins as a TIFF or BigTIFF."""
-    if path.is_dir():
-        return False
-    with path.open("rb") as file:
-        return file.read(4) in _MAGIC
+def _entries(text: str) -> dict[str, str]:
+    pairs = (line.split("=", 1) for line in text.replace("\0", "\n").splitlines() if "=" in line)
+    return {key.strip(): value.strip() for key, value in pairs}
 
 
-def _described(path: Path, options: Options) -> _Stack:
-    import tifffile
-
-    with reading(str(path)), _translated(path), tifffile.TiffFile(path) as file:
-        text = file.ome_metadata
-        images = understood(text, label=str(path)) if text else []
-        series = list(file.series)
-        if not series:
-            raise InputError(f"{path}: damaged, it holds no image", next_step="write it again, or leave it out")
-        kinds = {(each.axes, each.shape, each.dtype) for each in series}
-        if len(kinds) > 1 and not text:
-            series = series[:1]  # a thumbnail or an overview follows the image
-        elif len(kinds) > 1:
-            raise InputError(
-                f"{path}: images that do not fit together",
-                found=", ".join(f"{each.name}: {each.axes} {each.shape}" for each in series[:5]),
-                needed="one size, or one image",
-            )
-        first = series[0]
-        for each in series:
-            _check_size(path, each, file)
-        axes = _axes(path, first.axes, first.shape, options)
-        if not images and file.imagej_metadata is not None:
-            images = [_imagej(file)]
-        return _Stack(axes, tuple(first.shape), first.dtype, len(series), images or [OMEImage("", None, None, None, [])])
+def _imagej(entries: dict[str, str], resolution: list[Any], pages: Pages, options: Options) -> Stack:
+    path = pages.path
+    sizes = {axis: int(entries.get(key, 1)) for axis, key in (("T", "frames"), ("Z", "slices"), ("C", "channels"))}
+    if min(sizes.values()) < 1:
+        raise damaged(path, f"an ImageJ description of {sizes}")
+    axes = _IMAGEJ_ORDERS.get(entries.get("order", "czt").lower(), "TZC")
+    held = max(len(pages.pages), int(entries.get("images", 1)))
+    if math.prod(sizes.values()) > 1 and sizes["C"] > 1 and math.prod(sizes.values()) // sizes["C"] == held:
+        sizes["C"] = 1  # the samples of a page are the channels
+    shape = tuple(sizes[axis] for axis in axes)
+    if math.prod(shape) != held and math.prod(shape) < len(pages.pages):
+        axes, shape = "Q", (len(pages.pages),)
+    elif math.prod(shape) == 1 and held > 1:
+        axes, shape = "Q", (held,)
+    elif axes == "TZC" and sizes["T"] == sizes["C"] == 1 < sizes["Z"] and "hyperstack" not in entries:
+        # ImageJ calls the frames of any stack slices, until it is told that they are times
+        axes, shape = ("TZC", shape) if options.z is not None and not options.axes else ("Q", (sizes["Z"],))
+    step = in_seconds(float(entries.get("finterval", 0)), entries.get("tunit", "s"))
+    pixel = [_imagej_size(ratio, entries, side) for ratio, side in zip(resolution, "yx", strict=True)]
+    told = (pixel[0], pixel[1]) if pixel[0] and pixel[1] else None
+    axes, shape = _named(axes, shape, pages, options, step)
+    data, absent, colours = _frames(axes, _consecutive(shape, pages, options), pages, options)
+    return Stack("image", data, step=step, pixel=told, channels=colours, attrs=absent)
 
 
-def _axes(path: Path, axes: str, shape: tuple[int, ...], options: Options) -> str:
-    """The letters of the axes; what the file does not know, the user says."""
-    if set(axes) <= _LETTERS:
-        return axes
-    told = (options.axes or "").upper()
-    if told and set(told) <= _LETTERS and len(set(told)) == len(told) == len(shape) and told.endswith(("YX", "YXS")):
-        return told
-    guess = {3: "TYX", 4: "TZYX" if axes[-1] != "S" else "TYXS", 5: "TZCYX"}.get(len(shape), "YX")
-    raise InputError(
-        f"{path}: what its axes are is not said"
-        if not told
-        else f"{path}: --axes {options.axes} does not fit its {len(shape)} axes",
-        found=f"{axes}, {' x '.join(map(str, shape))}",
-        needed="a letter for each axis, of T C Z Y X (and S for colours), Y and X last",
-        next_step=f"--axes {guess} --time-step 30s, and --pixel-size 0.35um if you know it",
-    )
-
-
-def _imagej(file: Any) -> OMEImage:
-    told = file.imagej_metadata or {}
-    interval = float(told.get("finterval") or 0) or (1 / float(told["fps"]) if float(told.get("fps") or 0) else 0.0)
-    unit = spelled_length(str(told.get("unit", "")).encode("latin-1", "replace").decode("unicode_escape", "replace"))
-    tags = file.pages[0].tags
-    sizes = []
-    for name in ("YResolution", "XResolution"):
-        value = tags[name].value if name in tags else (0, 1)
-        sizes.append(value[1] / value[0] if value[0] else 0.0)
-    pixel = (sizes[0], sizes[1], unit) if all(sizes) and unit and unit not in ("pixel", "pixels", "inch") else None
-    channels = [str(label) for label in told.get("Labels", [])] if told.get("channels", 1) == 1 else []
-    return OMEImage("", interval or None, None, pixel, channels if len(channels) == 1 else [])
-
-
-def _check_size(path: Path, series: Any, file: Any) -> None:
-    """Refuse what the file cannot hold: a cut stack, or a size that no compression reaches."""
-    size = path.stat().st_size
-    if series.nbytes > ROOMY and series.nbytes > DENSEST * size:
-        raise InputError(
-            f"{path}: damaged or made to harm, it promises more than it can hold",
-            found=f"{series.nbytes:,} bytes of pixels in {size:,}",
-            needed="the size that it states",
-        )
-    if any(length > 1_000_000 for length in series.shape):
-        raise InputError(f"{path}: damaged, an impossible size", found=str(series.shape))
-    ends = [
-        offset + count
-        for page in series.pages
-        if page is not None and page.parent is file
-        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=False)
-    ]
-    if series.dataoffset is not None and series.pages[0] is not None and series.pages[0].parent is file:
-        ends.append(series.dataoffset + series.nbytes)
-    if max(ends, default=0) > size:
-        raise InputError(
-            f"{path}: damaged, the file is cut short",
-            found=f"{size} bytes",
-            needed=f"{max(ends)} bytes",
-            next_step="fetch or write it again, or leave it out",
-        )
-
-
-def _absent(path: Path, images: list[OMEImage], options: Options) -> set[tuple[int, int, int]]:
-    """Planes (time, channel, z) of an OME-TIFF whose files are not there; refused unless they are to be missing."""
-    files = {name: planes for image in images for name, planes in image.files.items()}
-    lost = sorted(name for name in files if not (path.parent / name).is_file())
-    if not lost or (len(files) == 1 and len(images) == 1):
-        return set()  # a file that was renamed still holds its own planes
-    if options.missing != "nan" or len(images) > 1:
-        raise InputError(
-            f"{path}: {len(lost)} of the {len(files)} files of this OME-TIFF are missing",
-            found=", ".join(lost[:5]) + (" ..." if len(lost) > 5 else ""),
-            needed="all of them in one folder",
-            next_step="--missing nan reads their planes as missing" if len(images) == 1 else "fetch them",
-        )
-    return {plane for name in lost for plane in files[name]}
-
-
-def _load(
-    path: Path, axes: str, options: Options, absent: set[tuple[int, int, int]], series: int, first: int, stop: int
-) -> np.ndarray:
-    """Frames `(time, [channel,] y, x)` of one image."""
-    import tifffile
-    import zarr
-
-    with _translated(path), tifffile.TiffFile(path) as file:
-        store = file.series[series].aszarr(chunkmode="page")
-        try:
-            stored = zarr.open(store, mode="r")
-            key = tuple(slice(first, stop) if axis == "T" else slice(None) for axis in axes)
-            values = np.asarray(stored[key])
-        finally:
-            store.close()
-    sizes = sizes_of(axes, values.shape)
-    order = [axes.index(axis) for axis in "TCZYXS" if axis in axes]
-    values = values.transpose(order)
-    values = values.reshape([sizes.get(axis, 1) for axis in "TCZYXS"])
-    if absent:
-        values = values.astype(np.result_type(values.dtype, np.float32))
-        for time, channel, z in absent:
-            if first <= time < stop:
-                values[time - first, channel, z] = np.nan
-    return require_plane(sizes, options, label=str(path))(values)
-
-
-class _translated:  # noqa: N801  (a context)
-    """tifffile's words for damage, and for a codec that is not installed."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
+def _imagej_size(ratio: Any, entries: dict[str, str], side: str) -> tuple[float, str] | None:
+    """The size of a pixel: ImageJ keeps pixels per `unit` where TIFF keeps those of a print; `yunit` may differ."""
+    unit = entries.get("yunit" if side == "y" and "yunit" in entries else "unit", "")
+    if not (isinstance(ratio, tuple) and len(ratio) == 2 and ratio[0]):
         return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
-        import struct
-
-        import tifffile
-
-        if isinstance(error, ValueError | ImportError) and "imagecodecs" in str(error):
-            raise MachineError(
-                f"{self._path}: its compression needs the package imagecodecs",
-                next_step="pip install 'nowcast[microscopy]'",
-            ) from error
-        kinds = (tifffile.TiffFileError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error)
-        more = (ZeroDivisionError, OverflowError, RuntimeError, NotImplementedError, MemoryError, AssertionError)
-        if isinstance(error, kinds + more):
-            raise InputError(
-                f"{self._path}: damaged, it cannot be read",
-                found=(str(error).splitlines() or [type(error).__name__])[0][:300],
-                needed="a complete TIFF",
-                next_step="fetch or write it again, or leave it out",
-            ) from error
+    return length_in_um(ratio[1] / ratio[0], unit)
 
 
-def _pixels(sizes: dict[str, int], said: OMEImage, options: Options) -> dict[str, xr.Variable]:
-    pixel = said.pixel
-    if pixel is None and (told := options.pixel()) is not None:
-        pixel = (told[0], told[0], told[1])
-    if pixel is None:
-        return {}
-    rows, columns, unit = pixel
-    if not all(math.isfinite(side) for side in (rows, columns)):
-        return {}
-    return {
-        name: xr.Variable((name,), side * np.arange(sizes[name.upper()]), {"units": unit, "axis": name.upper()})
-        for name, side in (("y", rows), ("x", columns))
-    }
+def _plain(text: str, pages: Pages, options: Options) -> Stack:
+    """A stack of which at most the lengths of the axes are known: tifffile writes `{"shape": [...], "axes": ...}`."""
+    sound = [page for page in pages.pages if not page.reduced] or list(pages.pages)
+    pages = Pages(pages.path, tuple(sound), pages.complete, pages.size)
+    axes = "Q"
+    shape: tuple[int, ...] = (len(sound),)
+    if text.startswith("{") and '"shape"' in text:
+        axes, shape = _shaped(text, pages) or (axes, shape)
+    if len(sound) == 1 and shape == (1,):
+        axes = "T"
+    axes, shape = _named(axes, shape, pages, options, None)
+    data, absent, colours = _frames(axes, _consecutive(shape, pages, options), pages, options)
+    return Stack("image", data, channels=colours, attrs=absent)
+
+
+def _shaped(text: str, pages: Pages) -> tuple[str, tuple[int, ...]] | None:
+    """The axes of the planes by what tifffile noted; None if that does not fit the pages."""
+    try:
+        noted = json.loads(text)
+        shape = [int(size) for size in noted["shape"]]
+        told = str(noted.get("axes", "")).upper()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    with opened(pages.path) as tif:
+        size = math.prod(tif.pages.first.shaped)
+    if min(shape, default=0) < 1 or size < 1:
+        return None
+    planes, rest = divmod(math.prod(shape), size)
+    fits = not rest and (planes == len(pages.pages) or len(pages.pages) == 1 or not pages.complete)
+    leading = next((n for n in range(len(shape) + 1) if math.prod(shape[:n]) == planes), None)
+    if not fits or leading is None:
+        return None
+    axes = told if len(told) == len(shape) else "Q" * len(shape)
+    return axes[:leading], tuple(shape[:leading])
+
+
+def _named(
+    axes: str, shape: tuple[int, ...], pages: Pages, options: Options, step: float | None
+) -> tuple[str, tuple[int, ...]]:
+    """The axes that the user, or else the file, names; those of length one that nobody names are left out.
+
+    Raises
+    ------
+    InputError
+        Nobody names one of them, or the user's letters do not fit.
+    """
+    path = pages.path
+    kept = [(axis, size) for axis, size in zip(axes, shape, strict=True) if axis in "TZC" or size > 1]
+    unknown = [axis for axis, _ in kept if axis not in "TZC"] or len({axis for axis, _ in kept}) < len(kept)
+    if not unknown:
+        return "".join(axis for axis, _ in kept), tuple(size for _, size in kept)
+    sizes = tuple(size for _, size in kept)
+    told = " x ".join(map(str, sizes))
+    if options.axes is None:
+        rest = "" if options.time_step is not None or step else " --time-step 30s"
+        rest += "" if options.pixel_size is not None else " [--pixel-size 0.35um]"
+        letters = {1: "T", 2: "TZ", 3: "TZC"}.get(len(sizes), "...")
+        raise InputError(
+            f"{path}: does not say what its frames are: times, planes along z or channels",
+            found=f"{told} pages without a name of their axes",
+            needed="a letter for each axis: T time, Z planes, C channel, Y rows, X columns",
+            next_step=f"--axes {letters}YX{rest}" + ("   (planes of one time: --axes ZYX --z max)" if rest else ""),
+        )
+    letters = options.axes.strip().upper()
+    planes = letters.removesuffix("S").removesuffix("YX")
+    wrong = set(letters) - set("TZCYXS") or len(set(letters)) < len(letters)
+    if wrong or not letters.removesuffix("S").endswith("YX"):
+        raise InputError(
+            f"{path}: --axes {options.axes!r} cannot be understood",
+            needed="each of T, Z, C at most once, then YX (then S for colours)",
+            next_step="--axes TYX",
+        )
+    if len(planes) != len(sizes):
+        raise InputError(
+            f"{path}: --axes {options.axes!r} does not fit",
+            found=f"{told} pages of rows and columns: {len(sizes) + 2} axes",
+            needed=f"{len(sizes) + 2} letters",
+            next_step=f"--axes {'TZC'[: len(sizes)]}YX",
+        )
+    return planes, sizes
+
+
+def _consecutive(shape: tuple[int, ...], pages: Pages, options: Options) -> tuple[np.ndarray, int]:
+    """The planes, dims `(*shape, 3)`, that are the pages one after another; and how many are not there.
+
+    ImageJ writes files beyond 4 GB, and tifffile any uncompressed stack, with one page that all frames follow.
+    """
+    total = math.prod(shape)
+    first = pages.pages[0]
+    if len(pages.pages) == 1 < total and first.compression == 1 and first.nbytes:
+        there = min(total, max(0, pages.size - first.data) // first.nbytes)
+        _refuse_absent(total - there, total, pages, options)
+        planes = np.zeros((total, 3), "int64")
+        planes[:, 1] = np.where(np.arange(total) < there, first.offset, MISSING)
+        planes[:, 2] = np.arange(total)
+        return planes.reshape(*shape, 3), total - there
+    if total > 16 * len(pages.pages) + MOST_ABSENT:
+        raise damaged(pages.path, f"{len(pages.pages)} pages for {total} planes")
+    planes, lost = placed((pages,), np.arange(total))
+    _refuse_absent(lost + (not pages.complete and total == len(pages.pages)), total, pages, options)
+    return planes.reshape(*shape, 3), lost
+
+
+def _refuse_absent(lost: int, total: int, pages: Pages, options: Options, what: str = "planes") -> None:
+    if lost and options.missing != "nan":
+        raise InputError(
+            f"{pages.path}: damaged, {lost} of {total} {what} are not there"
+            + (" at least, its list of pages breaks off" if not pages.complete else ""),
+            found=f"{len(pages.pages)} pages, {pages.size} bytes",
+            needed="a complete file",
+            next_step="fetch or write it again, or read what is there, the rest as missing: --missing nan",
+        )
+
+
+def _frames(
+    axes: str, found: tuple[np.ndarray, int], pages: Pages, options: Options, files: tuple[Pages, ...] = ()
+) -> tuple[Any, dict[str, Any], tuple[str, ...]]:
+    planes, lost = found
+    data, colours = frames_of(Layout(axes, planes, files or (pages,)), pages.path, options)
+    total = math.prod(planes.shape[:-1])
+    return data, {"absent_frames": f"{lost} of {total} planes, read as missing"} if lost else {}, colours
+
+
+def _ome(text: str, pages: Pages, options: Options) -> list[Stack]:
+    path = pages.path
+    beside = metadata_file(text, path)
+    if beside is not None:
+        if beside.stat().st_size > LARGEST_XML:
+            raise damaged(beside, f"{beside.stat().st_size} bytes of XML")
+        text = beside.read_text(encoding="utf-8", errors="replace")
+    images = images_of(text, path)
+    # an own name that no file bears: the file was renamed
+    named = {run.file for image in images for run in image.runs if run.file is not None}
+    alone = len(named) == 1 and not path.with_name(next(iter(named))).exists()
+    files: dict[str | None, Pages] = {None: pages, path.name: pages, **({next(iter(named)): pages} if alone else {})}
+    absent = []
+    for name in sorted(named - {str(known) for known in files}):
+        other = path.with_name(name)
+        if other.is_file() and is_tiff(other):
+            files[name] = pages_of(other)
+        else:
+            absent.append(name)
+    if absent and options.missing != "nan":
+        raise InputError(
+            f"{path}: {len(absent)} of the {len(named | {path.name})} files that hold its frames are not there",
+            found=f"no {absent[0]}" + (f" and {len(absent) - 1} more" if len(absent) > 1 else ""),
+            needed="all of them in one folder, by their own names",
+            next_step="fetch them too, or read what is there, the rest as missing: --missing nan",
+        )
+    return [_ome_stack(image, pages, files, options) for image in images]
+
+
+def _ome_stack(image: Image, pages: Pages, files: dict[str | None, Pages], options: Options) -> Stack:
+    distinct = tuple(dict.fromkeys(files.values()))
+    total = math.prod(image.shape)
+    held = sum(len(file.pages) for file in distinct)
+    if total > 16 * held + MOST_ABSENT:
+        raise damaged(pages.path, f"OME-XML of {total} planes, and {held} pages")
+    numbers = np.full(total, -1)
+    sources = np.zeros(total, "int64")
+    for run in image.runs:
+        file = files.get(run.file)
+        if file is None:
+            continue
+        count = min(len(file.pages) if run.count is None else run.count, total - run.first)
+        numbers[run.first : run.first + count] = np.arange(run.page, run.page + count)
+        sources[run.first : run.first + count] = distinct.index(file)
+    planes, lost = placed(distinct, numbers, sources)
+    _refuse_absent(lost, total, pages, options)
+    found = planes.reshape(*image.shape, 3), lost
+    data, absent, colours = _frames(image.axes, found, pages, options, distinct)
+    own = {key: value for key, value in image.notes.items() if not key.startswith("dim_")}
+    return Stack(
+        image.name,
+        data,
+        step=image.step,
+        start=image.start,
+        offsets=None if image.step else image.offsets,
+        pixel=image.pixel,
+        channels=image.channels if data.shape[1] == len(image.channels) else colours,
+        attrs={**own, **absent},
+    )

@@ -14,10 +14,11 @@ import xarray as xr
 
 from nowcast.errors import InputError, UnsafeError
 from nowcast.readers.damage import reading
+from nowcast.readers.lazy import guarded
 from nowcast.readers.options import Options
 from nowcast.sealing import STORE_ATTRIBUTE, check_store
 
-__all__ = ["ZarrReader"]
+__all__ = ["ZarrReader", "refuse_pickle", "with_chunks_counted"]
 
 _METADATA = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
 
@@ -34,14 +35,17 @@ class ZarrReader:
         return path.is_dir() and any((path / name).is_file() for name in _METADATA)
 
     def open(self, path: Path, options: Options) -> xr.Dataset:
+        from nowcast.readers.zarr_store import CarefulStore  # loads zarr
+
         consolidated = not any((path / name).is_file() for name in _METADATA[:3])
         arrays = _check_metadata(path)
+        store: Any = CarefulStore(path, arrays=arrays)
         with reading(str(path)), warnings.catch_warnings():
             # Foreign files in the folder, and v3 types without a specification, each warn at every opening.
             warnings.filterwarnings("ignore", module=r"zarr\.")
             try:
                 dataset = xr.open_dataset(
-                    str(path),
+                    store,
                     engine="zarr",
                     chunks=None,
                     cache=False,
@@ -60,7 +64,7 @@ class ZarrReader:
             shards = variable.encoding.get("shards")
             if shards:
                 variable.encoding["preferred_chunks"] = dict(zip(variable.dims, shards, strict=True))
-        return _with_chunks_counted(path, dataset, holes=options.missing == "nan")
+        return with_chunks_counted(path, dataset, holes=options.missing == "nan")
 
 
 def _damaged(path: Path, found: str) -> InputError:
@@ -84,8 +88,12 @@ def _load(file: Path) -> dict[str, Any]:
     return content
 
 
-def _check_metadata(path: Path) -> list[str]:
-    """Refuse what would unpickle, and tell the names of the arrays, before zarr leaves out those it does not like."""
+def _check_metadata(path: Path) -> dict[str, dict[str, Any]]:
+    """Refuse what would unpickle or leads out, and tell the arrays, before zarr leaves out those it does not like."""
+    from nowcast.readers.zarr_store import codec_names, require_inside
+
+    for name in (*_METADATA, ".zattrs"):
+        require_inside(path, path / name)
     kinds = {name: _load(path / name) for name in (*_METADATA, ".zattrs") if (path / name).is_file()}
     group = kinds.get("zarr.json", {}).get("node_type") != "array" and ".zarray" not in kinds
     if not group:
@@ -97,19 +105,21 @@ def _check_metadata(path: Path) -> list[str]:
             next_step=f"give the group: {parent} --variable {path.name}" if whole else "write it with xarray's to_zarr",
         )
     check_store(path, kinds.get("zarr.json"))
-    for entry in _consolidated(kinds.get(".zmetadata", {})):
-        _refuse_pickle(str(path), entry)
     arrays: dict[str, dict[str, Any]] = {}
+    for key, entry in _consolidated(kinds.get(".zmetadata", {})).items():
+        require_inside(path, path / key)
+        refuse_pickle(str(path), codec_names(entry))
     subgroups = []
     for folder in sorted(entry for entry in path.iterdir() if entry.is_dir()):
         for name in (".zarray", "zarr.json", ".zattrs", ".zgroup"):
+            require_inside(path, folder / name)
             if (folder / name).is_file():
                 arrays[str(folder)] = {**arrays.get(str(folder), {}), **_load(folder / name)}
         if (folder / ".zgroup").is_file() or arrays.get(str(folder), {}).get("node_type") == "group":
             subgroups.append(folder)
     for place, content in arrays.items():
-        _refuse_pickle(place, content)
-    found = [Path(place).name for place, content in arrays.items() if "shape" in content]
+        refuse_pickle(place, codec_names(content))
+    found = {Path(place).name: content for place, content in arrays.items() if "shape" in content}
     if not found and subgroups:
         raise InputError(
             f"{path}: this zarr group holds only groups",
@@ -120,14 +130,13 @@ def _check_metadata(path: Path) -> list[str]:
     return found
 
 
-def _consolidated(content: dict[str, Any]) -> list[dict[str, Any]]:
+def _consolidated(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
     entries = content.get("metadata", {})
-    return [entry for entry in entries.values() if isinstance(entry, dict)] if isinstance(entries, dict) else []
+    entries = entries if isinstance(entries, dict) else {}
+    return {str(key): entry for key, entry in entries.items() if isinstance(entry, dict)}
 
 
-def _refuse_pickle(place: str, content: dict[str, Any]) -> None:
-    codecs = [*(content.get("filters") or []), content.get("compressor"), *(content.get("codecs") or [])]
-    names = [str(codec.get("id") or codec.get("name")) for codec in codecs if isinstance(codec, dict)]
+def refuse_pickle(place: str, names: list[str]) -> None:
     if any("pickle" in name for name in names):
         raise UnsafeError(
             f"{place}: holds pickled Python objects, which can run any program when read",
@@ -137,7 +146,7 @@ def _refuse_pickle(place: str, content: dict[str, Any]) -> None:
         )
 
 
-def _with_chunks_counted(path: Path, dataset: xr.Dataset, *, holes: bool) -> xr.Dataset:
+def with_chunks_counted(path: Path, dataset: xr.Dataset, *, holes: bool) -> xr.Dataset:
     """The dataset, knowing how many chunks it lacks; with `holes`, what they would hold is missing."""
     dataset.attrs.pop(STORE_ATTRIBUTE, None)
     recorded = dataset.attrs.pop("nowcast_chunks", None)
@@ -185,7 +194,8 @@ def _with_holes(folder: Path, variable: xr.Variable, size: tuple[int, ...], grid
     key_of = zarr.open_array(str(folder), mode="r").metadata.encode_chunk_key
     absent = np.array([not (folder / key_of(place)).is_file() for place in np.ndindex(grid)]).reshape(grid)
     code = variable.attrs.get("_FillValue")
-    chunked = variable.chunk(dict(zip(variable.dims, size, strict=True)))
+    sizes = dict(zip(map(str, variable.dims), size, strict=True))
+    chunked = guarded(variable, sizes, name=folder.name, label=str(folder.parent))
     dtype = variable.dtype if code is not None else np.result_type(variable.dtype, np.float32)
 
     def filled(block: np.ndarray, block_info: Any = None) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.config import Settings
-from nowcast.cube import Run, grid_step, iso, label, runs, sequence_of, time_step
+from nowcast.cube import Run, grid_step, is_categorical, iso, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.losses import WINDOW
 from nowcast.models import Forecaster, build
@@ -74,6 +74,7 @@ def cut(cube: xr.DataArray, settings: Settings) -> tuple[int, int, Split]:
     InputError
         Too few frames, by the cube's name.
     """
+    _require_quantity(cube)
     wanted = settings.windows
     pieces = runs(cube)
     try:
@@ -101,6 +102,22 @@ def cut(cube: xr.DataArray, settings: Settings) -> tuple[int, int, Split]:
             f"{label(cube)}: {error.what}", found=error.found, needed=error.needed, next_step=error.next_step
         ) from error
     return context, horizon, parts
+
+
+def _require_quantity(cube: xr.DataArray) -> None:
+    """Refuse classes, whose codes have no mean and no error."""
+    if not is_categorical(cube):
+        return
+    codes = sorted(np.unique(cube.isel(time=-1).values[np.isfinite(cube.isel(time=-1).values)]).astype(int).tolist())
+    meanings = str(cube.attrs.get("flag_meanings", "")).split()
+    known = len(meanings) == np.size(cube.attrs.get("flag_values", ()))
+    names = dict(zip(np.ravel(cube.attrs["flag_values"]).tolist(), meanings, strict=True)) if known and meanings else {}
+    raise InputError(
+        f"{label(cube)}: holds classes, which a model of quantities cannot learn",
+        found="codes " + ", ".join(f"{code} {names.get(code, '')}".strip() for code in codes[:20]),
+        needed="a quantity, or the question where the field is of some of the classes",
+        next_step=f"--classes {','.join(map(str, codes[-2:]))} forecasts where it is one of them",
+    )
 
 
 def _published(

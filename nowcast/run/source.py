@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
-from nowcast.cube import check, time_step
+from nowcast.cube import check, sequence_of, time_step
 from nowcast.datasets.catalogue import near_miss, open_dataset, parse
 from nowcast.errors import InputError
 from nowcast.progress import tell
@@ -113,12 +114,15 @@ def forecast_from(source: xr.DataArray | str | os.PathLike[str]) -> xr.DataArray
 
 
 def span(cube: xr.DataArray) -> str:
-    """One line: variable, units, sizes, times and step."""
+    """One line: variable, units, sizes, times (or sequences, where times only count frames) and step."""
     time = cube["time"].dt.strftime("%Y-%m-%d %H:%M").values
     step = time_step(cube)
+    sequences = len(np.unique(sequence_of(cube)))
+    counted = "counted_from" in cube["time"].attrs
     return (
         f"{cube.name} ({cube.attrs.get('units', 'no units')}), {cube.sizes['time']} frames of "
-        f"{cube.sizes['y']} x {cube.sizes['x']}, {time[0]} to {time[-1]}"
+        f"{cube.sizes['y']} x {cube.sizes['x']}, "
+        + (f"{sequences} sequence(s)" if counted else f"{time[0]} to {time[-1]}")
         + ("" if step is None else f", every {minutes(step)}")
     )
 

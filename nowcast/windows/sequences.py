@@ -81,7 +81,7 @@ def _check_parts(cube: xr.DataArray, part: np.ndarray, named: np.ndarray) -> Non
         torn = np.flatnonzero((named[1:] == named[:-1]) & (part[1:] != part[:-1]))
         if len(torn):
             raise InputError(
-                f"{label(cube)}: sequence {named[torn[0]]!r} lies in two parts",
+                f"{label(cube)}: sequence {str(named[torn[0]])!r} lies in two parts",
                 found=f"{part[torn[0]]} and {part[torn[0] + 1]}",
                 needed="each sequence in one part",
             )

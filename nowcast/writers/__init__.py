@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from dask.callbacks import Callback
 from nowcast.atomic import replacing
 from nowcast.cube import check
 from nowcast.errors import InputError
-from nowcast.writers import animation, cf, netcdf, zarr
+from nowcast.writers import animation, cf, netcdf, ome_tiff, ome_zarr, zarr
 from nowcast.writers.packing import DoesNotFitError
 
 __all__ = ["require_writable", "write_cube", "write_dataset"]
@@ -26,7 +27,8 @@ Progress = Callable[[int, int], object]
 def write_cube(cube: xr.DataArray, path: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
     """Write a cube or a forecast cube, as the suffix tells.
 
-    CF-NetCDF (`.nc`, `.nc4`), a zarr store (`.zarr`), or an animation (`.gif`, `.mp4`; without loss `.mkv`, `.avi`).
+    CF-NetCDF (`.nc`, `.nc4`), a zarr store (`.zarr`), OME-TIFF (`.ome.tif`, `.tif`), OME-Zarr (`.ome.zarr`), or an
+    animation (`.gif`, `.mp4`; without loss `.mkv`, `.avi`).
     Dims bear the names they had in the source. A plain cube keeps the integer packing of its source
     (`cube.encoding`) if every value fits; other float data, and forecasts always, are written as float32. What stood at
     `path` before stays until the new output is complete.
@@ -49,6 +51,15 @@ def write_cube(cube: xr.DataArray, path: str | os.PathLike[str], *, progress: Pr
         The disk is full, or the place may not be written.
     """
     path = require_writable(path)
+    if _is_ome(path):
+        cube = cf.check_forecast(cube) if cf.is_forecast(cube) else check(cube)
+        with replacing(path) as aside:
+            if path.suffix == ".zarr":
+                with nullcontext() if progress is None else _Reporting(progress):
+                    ome_zarr.write(cube, aside)
+            else:
+                ome_tiff.write(cube, aside, progress)
+        return path
     if path.suffix in animation.SUFFIXES:
         with replacing(path) as aside:
             animation.write(cube if cf.is_forecast(cube) else check(cube), aside, progress)
@@ -70,8 +81,8 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str]) -> Path:
         The disk is full, or the place may not be written.
     """
     path = require_writable(path)
-    if path.suffix not in _WRITERS:
-        raise InputError(f"{path}: only frames can be shown as an animation", needed="'.nc' or '.zarr'")
+    if path.suffix not in _WRITERS or _is_ome(path):
+        raise InputError(f"{path}: only frames can be an animation or an image", needed="'.nc' or '.zarr'")
     return _write(cf.encode_dataset(dataset), path, None)
 
 
@@ -88,11 +99,12 @@ def require_writable(path: str | os.PathLike[str]) -> Path:
         raise InputError(
             f"{path}: cannot be written", found=f"no folder {path.parent}", next_step=f"mkdir -p {path.parent}"
         )
-    if path.suffix not in (*_WRITERS, *animation.SUFFIXES):
+    if path.suffix not in (*_WRITERS, *ome_tiff.SUFFIXES, *animation.SUFFIXES):
         raise InputError(
             f"{path}: no way to write this kind of file",
             found=f"suffix {path.suffix!r}",
-            needed="'.nc' for CF-NetCDF, '.zarr' for a zarr store, or to look at: " + ", ".join(animation.SUFFIXES),
+            needed="'.nc' for CF-NetCDF, '.zarr' for a zarr store, '.ome.tif' or '.ome.zarr' for microscopy, or to look "
+            "at: " + ", ".join(animation.SUFFIXES),
         )
     store = path.suffix == ".zarr"
     ours = not path.is_file() if store else not path.is_dir()
@@ -106,6 +118,10 @@ def require_writable(path: str | os.PathLike[str]) -> Path:
             next_step="choose another name, or move it away yourself",
         )
     return path
+
+
+def _is_ome(path: Path) -> bool:
+    return path.suffix in ome_tiff.SUFFIXES or path.name.endswith(ome_zarr.SUFFIX)
 
 
 def _write(dataset: xr.Dataset, path: Path, progress: Progress | None) -> Path:

@@ -20,7 +20,7 @@ from nowcast.cube import DATASET_PREFIX, FORECAST_DIMS, check, label, source_dim
 from nowcast.errors import InputError
 from nowcast.writers.packing import Packing, packing_of
 
-__all__ = ["CONVENTIONS", "encode_dataset", "is_forecast", "to_dataset"]
+__all__ = ["CONVENTIONS", "check_forecast", "encode_dataset", "is_forecast", "to_dataset"]
 
 CONVENTIONS = "CF-1.11"
 
@@ -66,7 +66,7 @@ def to_dataset(cube: xr.DataArray, *, packed: bool = True, now: datetime | None 
     """
     forecast = is_forecast(cube)
     if forecast:
-        cube = _with_valid_time(_check_forecast(cube))
+        cube = _with_valid_time(check_forecast(cube))
     else:
         check(cube)
     named = _named_as_source(cube)
@@ -90,7 +90,8 @@ def encode_dataset(dataset: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(variables, attrs=_attrs(dataset.attrs)).set_coords(list(dataset.coords))
 
 
-def _check_forecast(cube: xr.DataArray) -> xr.DataArray:
+def check_forecast(cube: xr.DataArray) -> xr.DataArray:
+    """Return the forecast cube as it is, or raise `InputError` with what keeps it from being one."""
     with_realization = (*FORECAST_DIMS[:2], "realization", *FORECAST_DIMS[2:])
     if cube.dims not in (FORECAST_DIMS, with_realization):
         raise InputError(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from nowcast.errors import MachineError
+from nowcast.errors import InputError, MachineError
 from nowcast.sealing import STORE_ATTRIBUTE, store_checksums
 
-__all__ = ["CHUNKS_ATTRIBUTE", "write"]
+__all__ = ["CHUNKS_ATTRIBUTE", "encoded", "finish", "write"]
 
 CHUNKS_ATTRIBUTE = "nowcast_chunks"
 """The store's attribute that tells how many chunk objects each array has; written last: without it, unfinished."""
@@ -34,30 +35,64 @@ def write(dataset: xr.Dataset, path: Path) -> None:
     MachineError
         Fewer chunks lie in the store than were written.
     """
-    import zarr
+    # chunks that hold the fill value alone are written too: then a missing object is always damage
+    encoded(dataset).to_zarr(path, mode="w-", zarr_format=3, consolidated=False, write_empty_chunks=True)
+    finish(path)
+
+
+def encoded(
+    dataset: xr.Dataset, *, chunks: Mapping[str, int] | None = None, shards: Mapping[str, int] | None = None
+) -> xr.Dataset:
+    """The dataset with codecs and chunks; of the field, dims named in `chunks` and `shards` are cut as they say."""
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
     dataset = dataset.copy()
     for name, variable in dataset.variables.items():
         variable.encoding["compressors"] = (ZstdCodec(level=3), Crc32cCodec())
-        chunks = {str(dim): size for dim, size in variable.sizes.items()}
+        sizes = {str(dim): size for dim, size in variable.sizes.items()}
         if variable.ndim >= 3:
-            chunks = chunk_sizes(variable)
-            dataset[name].variable.data = variable.chunk(chunks).data
+            sizes = _sizes(variable, chunk_sizes(variable), chunks, "chunks")
+            whole = sizes
+            if shards is not None:
+                whole = _sizes(variable, sizes, shards, "shards")
+                whole = {dim: -(-size // sizes[dim]) * sizes[dim] for dim, size in whole.items()}
+                variable.encoding["shards"] = tuple(whole.values())
+            dataset[name].variable.data = variable.chunk(whole).data
         if variable.ndim:
-            variable.encoding["chunks"] = tuple(chunks.values())
-    # chunks that hold the fill value alone are written too: then a missing object is always damage
-    dataset.to_zarr(path, mode="w-", zarr_format=3, consolidated=False, write_empty_chunks=True)
+            variable.encoding["chunks"] = tuple(sizes.values())
+    return dataset
+
+
+def finish(path: Path) -> None:
+    """Count the chunks of a store that is written, write their numbers into it, and seal its metadata.
+
+    Raises
+    ------
+    MachineError
+        Some are not there.
+    """
+    import zarr
+
     group = zarr.open_group(path, mode="r+")
     counts: dict[str, Any] = {}
     for name, array in group.arrays():
-        counts[name] = int(array.nchunks_initialized)
-        if counts[name] != array.nchunks:
-            raise MachineError(
-                f"{path.name}: {name} is incomplete on disk", found=f"{counts[name]} of {array.nchunks} chunks"
-            )
+        whole = array.shards or array.chunks
+        needed = math.prod(-(-length // size) for length, size in zip(array.shape, whole, strict=True))
+        stored = sum(1 for file in (path / name / "c").rglob("*") if file.is_file()) if array.ndim else 1
+        counts[name] = needed
+        if stored != needed:
+            raise MachineError(f"{path.name}: {name} is incomplete on disk", found=f"{stored} of {needed} chunks")
     group.attrs[CHUNKS_ATTRIBUTE] = counts
     group.attrs[STORE_ATTRIBUTE] = store_checksums(path)
+
+
+def _sizes(variable: xr.Variable, found: dict[str, int], asked: Mapping[str, int] | None, what: str) -> dict[str, int]:
+    unknown = sorted(set(asked or {}) - set(map(str, variable.dims)))
+    if unknown:
+        raise InputError(
+            f"--{what}: no dim {unknown[0]!r}", found=", ".join(map(str, variable.dims)), next_step=f"--{what} time=16"
+        )
+    return {dim: min((asked or {}).get(dim, size), variable.sizes[dim]) for dim, size in found.items()}
 
 
 def chunk_sizes(variable: xr.Variable) -> dict[str, int]:

@@ -19,7 +19,7 @@ NUMBERS = (0, 1, 2, 255, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 
 
 def damage(path: Path, kind: str, seed: int) -> str:
     """Damage the file or store in place; a few words on where, for the record."""
-    random = Random(seed)  # noqa: S311
+    random = Random(seed)
     if path.is_dir():
         return STORE_KINDS[kind](path, random)
     data = bytearray(path.read_bytes())
@@ -207,7 +207,15 @@ STORE_KINDS: dict[str, Callable[[Path, Random], str]] = {
     **{
         f"{kind}, {what}": _within(kind, of_metadata=what == "metadata")
         for what, kinds in {
-            "chunk": ("cut", "bit flipped", "garbled", "block zeroed", "number of the header", "tail doubled", "emptied"),
+            "chunk": (
+                "cut",
+                "bit flipped",
+                "garbled",
+                "block zeroed",
+                "number of the header",
+                "tail doubled",
+                "emptied",
+            ),
             "metadata": ("cut", "bit flipped", "garbled", "block zeroed", "tail doubled", "emptied"),
         }.items()
         for kind in kinds

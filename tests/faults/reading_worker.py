@@ -69,9 +69,12 @@ def parts_of(path: Path, options: dict[str, Any]) -> dict[str, str]:
     """Digests of what a cube says: shape, values, units, coordinates, grid mapping. Free text is no part."""
     import nowcast
     from nowcast.cube import grid_mapping, label
+    from nowcast.errors import NowcastWarning
     from nowcast.readers import reading
 
     cube = nowcast.open_cube(path, **options)
+    if "absent_chunks" in cube.attrs:
+        warnings.warn(f"absent chunks: {cube.attrs['absent_chunks']}", NowcastWarning, stacklevel=2)  # inspect tells
     parts = {"shape": str(cube.shape), "name": str(cube.name), "units": str(cube.attrs.get("units"))}
     part = cube if cube.nbytes <= LARGEST else cube.isel(time=[0, -1], y=slice(0, 64), x=slice(0, 64))
     with reading(label(cube)):

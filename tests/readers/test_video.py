@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nowcast.cube import time_step
-from nowcast.errors import InputError, MachineError, NowcastError, NowcastWarning, UnsafeError
+from nowcast.errors import InputError, NowcastError, NowcastWarning, UnsafeError
 from nowcast.readers import open_cube, video
 from nowcast.readers.video import VideoReader
 
@@ -255,24 +255,4 @@ def test_a_frame_of_absurd_size_is_refused(clip: Clip) -> None:
     assert struct.unpack("<II", content[at + 4 : at + 12]) == (64, 48)
     path.write_bytes(content[: at + 4] + struct.pack("<II", 12000, 12000) + content[at + 12 :])
     with pytest.raises(UnsafeError, match="12000 x 12000 pixels are not decoded"):
-        open_cube(path)
-
-
-def test_without_the_package_the_extra_is_named(clip: Clip, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = clip(moving(3), "a.mkv")
-    monkeypatch.setitem(__import__("sys").modules, "av", None)
-    with pytest.raises(MachineError, match="needs the package av") as caught:
-        open_cube(path)
-    assert caught.value.next_step == "pip install 'nowcast[video]'"
-
-
-def test_sound_alone_is_no_video(tmp_path: Path) -> None:
-    path = tmp_path / "a.mkv"
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("pcm_s16le", rate=8000)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), "int16"), format="s16", layout="mono")
-        frame.sample_rate = 8000
-        file.mux(stream.encode(frame))
-        file.mux(stream.encode(None))
-    with pytest.raises(InputError, match="holds no video"):
         open_cube(path)

@@ -81,3 +81,77 @@ def test_an_embargo_that_is_asked_for_is_part_of_the_choice(showers: xr.DataArra
     context, horizon, parts = cut(showers, longer)
     assert parts.embargo == 14
     assert context + horizon <= 14
+
+
+# Sequences
+
+
+def clips(count: int, length: int, parts: list[str] | None = None, *, counted: bool = True) -> xr.DataArray:
+    """Noise, in sequences that start at the same time."""
+    seconds = np.tile(np.arange(length), count)
+    coords: dict[str, Any] = {
+        "time": (
+            "time",
+            np.datetime64("2026-05-01", "ns") + seconds * np.timedelta64(60, "s"),
+            {"counted_from": "first frame"} if counted else {},
+        ),
+        "sequence": ("time", np.repeat([f"clip{i:02d}" for i in range(count)], length)),
+    }
+    if parts is not None:
+        coords["part"] = ("time", np.repeat(parts, length))
+    values = np.random.default_rng(0).random((count * length, 1, 12, 12), dtype=np.float32)
+    dims = ("time", "channel", "y", "x")
+    return xr.DataArray(values, dims=dims, coords=coords, name="grey", attrs={"units": "1"})
+
+
+def test_published_parts_are_kept_and_the_scaler_sees_training_alone() -> None:
+    cube = clips(20, 10, ["test"] * 4 + ["training"] * 16)
+    cube[:40] += 100.0
+    prepared = prepare(cube, resolve(None, {"context": 2, "horizon": 2}))
+    assert prepared.split.frames("test") == list(range(40))
+    assert prepared.scaler.invert(np.float32(1.0)) < 1.01
+    assert prepared.split.audit(cube)["shared_sequences"] == 0
+    again = prepare(cube, prepared.settings)
+    assert again.split == prepared.split, "a run taken up again is split as before"
+
+
+@pytest.mark.parametrize(
+    ("suggested", "asked", "chosen"),
+    [
+        ((3, 5), {}, (3, 5)),
+        ((3, 5), {"horizon": 2}, (3, 2)),
+        ((3, 5), {"context": 4, "horizon": 1}, (4, 1)),
+        ((30, 50), {}, (6, 6)),
+    ],
+)
+def test_a_dataset_suggests_its_context_and_horizon(
+    suggested: tuple[int, int], asked: dict[str, Any], chosen: tuple[int, int]
+) -> None:
+    cube = clips(40, 12).assign_attrs(suggested_context=suggested[0], suggested_horizon=suggested[1])
+    context, horizon, parts = cut(cube, resolve(None, asked))
+    assert (context, horizon) == chosen
+    assert parts.basis == "whole sequences"
+
+
+def told_of(cube: xr.DataArray, capsys: pytest.CaptureFixture[str]) -> str:
+    from nowcast.progress import _silent
+
+    token = _silent.set(False)
+    try:
+        prepare(cube, resolve(None, {"context": 2, "horizon": 2}))
+    finally:
+        _silent.reset(token)
+    return capsys.readouterr().err
+
+
+def test_it_is_told_how_sequences_are_kept_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    told = told_of(clips(20, 10), capsys)
+    assert "by whole sequences: none is in two parts" in told
+    assert "14 sequence(s): 98 starting times" in told
+    assert "share times" not in told
+    assert "embargo" not in told
+    assert "last share of what was published for training" in told_of(clips(9, 9, ["training"] * 8 + ["test"]), capsys)
+    assert "published parts cannot be kept, nothing long enough for test" in told_of(
+        clips(9, 9, ["training"] * 9), capsys
+    )
+    assert "sequences share times" in told_of(clips(9, 9, counted=False), capsys)

@@ -69,3 +69,51 @@ def test_durations(seconds: float, text: str) -> None:
 def test_a_name_for_the_run(given: object, name: str, cube: xr.DataArray) -> None:
     assert source.stem(given) == name
     assert source.stem(cube) == "rain_rate"
+
+
+# Datasets by name
+
+
+@pytest.mark.filterwarnings("ignore::nowcast.errors.NowcastWarning")
+@pytest.mark.parametrize("given", ["moving-mnist", ["Moving_MNIST"]])
+def test_a_dataset_by_name(given: str | list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = source.cube_from(given, options={"size": "32x32"})
+    assert found.shape == (24000, 1, 32, 32)
+    assert source.stem(given) == "moving-mnist"
+
+
+def test_a_dataset_and_its_folder(shared_data: Path) -> None:
+    found = source.cube_from(f"kth:{shared_data / 'video' / 'kth'}", options={"size": "64x64"})
+    assert found.shape == (785, 1, 64, 64)
+    assert source.stem(f"kth:{shared_data}") == "kth"
+
+
+def test_a_path_wins_over_a_dataset_of_its_name(
+    cube: xr.DataArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_cube(cube, tmp_path / "kth.nc").rename(tmp_path / "kth")
+    assert source.cube_from("kth").name == "rain_rate"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("movingmnist", "did you mean moving-mnist"),
+        (["kth:/a", "kth:/b"], "a dataset stands alone"),
+        ("kth", "say where its files lie"),
+        ("sevir:/nowhere/at/all", "does not exist"),
+        ("radar.nc", "radar.nc: does not exist"),
+    ],
+)
+def test_what_is_no_dataset(given: str | list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=said):
+        source.cube_from(given)
+
+
+def test_one_line_about_clips(cube: xr.DataArray) -> None:
+    clips = cube.assign_coords(sequence=("time", ["a"] * 5 + ["b"] * 7))
+    clips["time"].attrs["counted_from"] = "first frame"
+    assert source.span(clips) == "rain_rate (mm h-1), 12 frames of 8 x 10, 2 sequence(s), every 5 min"

@@ -9,9 +9,24 @@ import dask
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import check, gaps, grid_mapping, grid_step, iso, sequence_of, source_dims, thinned, time_step
+from nowcast.cube import (
+    check,
+    gaps,
+    grid_mapping,
+    grid_step,
+    is_categorical,
+    iso,
+    sequence_of,
+    source_dims,
+    thinned,
+    time_step,
+)
+from nowcast.description.blocks import suspicious_blocks
 
 __all__ = ["Description", "describe"]
+
+SPARSE = 0.05
+"""Share of known pixels below which a cube is said to be mostly missing."""
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999)
 
@@ -108,8 +123,21 @@ def _warnings(cube: xr.DataArray, frame_valid: np.ndarray, lowest: float, highes
         found.append(f"every value is {lowest:g}: nothing moves, nothing can be learnt")
     if not cube.attrs.get("units"):
         found.append("no units are stated: scores and thresholds will be in unnamed units")
+    absent = cube.attrs.get("absent_chunks")
+    if absent:
+        found.append(
+            f"{absent} chunks are absent from the store" + ("" if "missing" in absent else ", read as its fill value")
+        )
     if cube.sizes["time"] == 1:
         found.append("one frame only: nothing to learn from and no motion to follow")
     if grid_step(cube) is None:
         found.append("y and x have no regular coordinates: the grid step is unknown")
+    if not is_categorical(cube) and lowest <= 0 <= highest and cube.sizes["time"] > 1:
+        found += suspicious_blocks(cube)
+    if 0 < np.sum(frame_valid) < SPARSE * cube.size:
+        found.append(f"{1 - np.sum(frame_valid) / cube.size:.1%} of all pixels are missing")
+    if is_categorical(cube):
+        found.append("these are classes: fit forecasts where the field is one of them, by --classes 7,8")
+    if "counted_from" in cube["time"].attrs:
+        found.append("the files tell only the time step: times count from 1970-01-01, the first frame")
     return found

@@ -1,8 +1,7 @@
-"""Index arithmetic with integers alone: no window crosses a gap, no two parts touch, no pixel is left out."""
+"""Index arithmetic with integers alone: no two parts touch, no sequence is torn, published parts are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -11,9 +10,9 @@ import xarray as xr
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from nowcast.cube import Run
+from nowcast.cube import Run, runs
 from nowcast.errors import InputError
-from nowcast.windows import PARTS, Split, plan, split, suggest, tiles
+from nowcast.windows import BY_PUBLISHER, BY_SEQUENCE, BY_TIME, PARTS, Sequences, Split, plan, split, suggest
 
 
 def counted(frames: int, *, rows: int = 2, columns: int = 2, drop: frozenset[int] = frozenset()) -> xr.DataArray:
@@ -145,99 +144,134 @@ def test_a_window_longer_than_every_run_is_refused_with_what_is_needed() -> None
     assert str(3 * 11 + 2 * 11) in str(caught.value)
 
 
-# Windows of a cube
+# Sequences
+
+
+def clips(lengths: list[int], parts: list[str] | None = None, *, counted_from: bool = True) -> xr.DataArray:
+    """An empty cube of sequences whose frames are a second apart and start at the same time."""
+    seconds = np.concatenate([np.arange(length) for length in lengths])
+    attrs = {"counted_from": "first frame"} if counted_from else {}
+    coords = {
+        "time": ("time", np.datetime64(0, "ns") + seconds * np.timedelta64(1, "s"), attrs),
+        "sequence": ("time", np.repeat([f"clip{i:03d}" for i in range(len(lengths))], lengths)),
+    }
+    if parts is not None:
+        coords["part"] = ("time", np.repeat(parts, lengths))
+    return xr.DataArray(np.zeros((len(seconds), 1, 2, 2), "float32"), dims=("time", "channel", "y", "x"), coords=coords)
+
+
+def names_of(cube: xr.DataArray, parts: Split, name: str) -> set[str]:
+    return set(cube["sequence"].values[parts.frames(name)].tolist())
+
+
+def cut(cube: xr.DataArray, window: int) -> Split:
+    return split(runs(cube), window=window, sequences=Sequences.of(cube))
 
 
 @settings(deadline=None)
 @given(
-    st.integers(2, 40),
-    st.frozensets(st.integers(1, 38), max_size=5),
-    st.integers(1, 4),
-    st.integers(1, 4),
-    st.integers(1, 5),
+    st.lists(st.tuples(st.integers(2, 30), st.sampled_from(PARTS)), min_size=1, max_size=40),
+    st.booleans(),
+    st.integers(2, 8),
 )
-def test_a_window_never_crosses_a_gap(
-    frames: int, drop: frozenset[int], context: int, horizon: int, stride: int
+def test_sequences_stay_whole_and_no_window_crosses_one(
+    told: list[tuple[int, str]], published: bool, window: int
 ) -> None:
-    cube = counted(frames, drop=drop)
-    assume(cube.sizes["time"] > 1)
-    minute = (cube["time"].values - cube["time"].values[0]) / np.timedelta64(60, "s")
+    cube = clips([length for length, _ in told], [part for _, part in told] if published else None)
+    usable = {f"clip{i:03d}": part for i, (length, part) in enumerate(told) if length >= window}
     try:
-        cut = plan(cube, context=context, horizon=horizon, stride=stride)
+        parts = cut(cube, window)
     except InputError:
+        assert len(usable) < 7 or (published and list(usable.values()).count("training") < 7)
         return
-    step = int(np.bincount(np.diff(minute).astype(int)).argmax())
-    for index in range(len(cut)):
-        assert set(np.diff(minute[cut[index].time])) == {step}
+    frames = [frames_of(parts, name) for name in PARTS]
+    assert all(frames)
+    assert not frames[0] & frames[1]
+    assert not (frames[0] | frames[1]) & frames[2]
+    sequence = cube["sequence"].values
+    for name in PARTS:
+        for start in plan(cube, context=window - 1, horizon=1, within=parts.part(name)).starts:
+            assert len(set(sequence[start : start + window])) == 1
+    held = {name: names_of(cube, parts, name) for name in PARTS}
+    if parts.basis == BY_PUBLISHER:
+        assert held["test"] == {name for name, part in usable.items() if part == "test"}
+        assert held["training"] | held["validation"] <= {name for name, part in usable.items() if part != "test"}
+        if "validation" in usable.values():
+            assert held["validation"] == {name for name, part in usable.items() if part == "validation"}
+    if parts.embargo == 0:
+        assert not held["training"] & held["validation"]
+        assert not (held["training"] | held["validation"]) & held["test"]
+        assert held["training"] | held["validation"] | held["test"] == set(usable)
+    assert parts.audit(cube)["shared_frames"] == 0
 
 
-def test_a_window_never_crosses_a_sequence(cube_maker: Callable[..., xr.DataArray]) -> None:
-    cube = cube_maker((12, 1, 4, 4)).assign_coords(sequence=("time", ["a"] * 5 + ["b"] * 7))
-    cut = plan(cube, context=2, horizon=2)
-    assert cut.starts == (0, 1, 5, 6, 7, 8)
-    assert cut.references == (1, 2, 6, 7, 8, 9)
+def test_many_clips_are_shared_out_whole_by_their_windows() -> None:
+    cube = clips([20] * 100)
+    parts = cut(cube, 11)
+    assert (parts.basis, parts.embargo) == (BY_SEQUENCE, 0)
+    assert [len(names_of(cube, parts, name)) for name in PARTS] == [70, 15, 15]
+    assert max(parts.frames("training")) < min(parts.frames("validation"))
+    audit = parts.audit(cube)
+    assert (audit["split_by"], audit["shared_sequences"]) == ("whole sequences", 0)
+    uneven = clips([110] + [11] * 99)
+    assert len(names_of(uneven, cut(uneven, 11), "training")) < 60, "windows are counted, not sequences"
 
 
-@settings(deadline=None)
-@given(
-    st.tuples(st.integers(1, 30), st.integers(1, 30)),
-    st.tuples(st.integers(1, 30), st.integers(1, 30)),
-    st.one_of(st.none(), st.integers(1, 30)),
-)
-def test_patches_cover_the_field_and_touch_its_border(
-    size: tuple[int, int], patch: tuple[int, int], stride: int | None
-) -> None:
-    assume(patch[0] <= size[0] and patch[1] <= size[1])
-    assume(stride is None or stride <= min(patch))
-    cut = plan(counted(3, rows=size[0], columns=size[1]), context=1, horizon=1, patch=patch, patch_stride=stride)
-    seen = np.zeros(size, int)
-    for index in range(len(cut.corners)):
-        _, y, x = cut[index]
-        assert 0 <= y.start < y.stop <= size[0]
-        assert 0 <= x.start < x.stop <= size[1]
-        assert (y.stop - y.start, x.stop - x.start) == patch
-        seen[y, x] += 1
-    assert seen.min() >= 1
-    assert max(y for y, _ in cut.corners) == size[0] - patch[0]
-    assert max(x for _, x in cut.corners) == size[1] - patch[1]
-    assert len(set(cut.corners)) == len(cut.corners)
+def test_few_clips_and_true_times_are_cut_in_time() -> None:
+    few = clips([100, 100])
+    parts = cut(few, 5)
+    assert (parts.basis, parts.embargo) == (BY_TIME, 5)
+    true = clips([20] * 100, counted_from=False)
+    assert Sequences.of(true) is None
+    assert cut(true, 5).basis == BY_TIME
 
 
-def test_each_index_is_a_start_and_a_patch() -> None:
-    cut = plan(counted(8, rows=6, columns=9), context=2, horizon=1, stride=2, patch=4, patch_stride=3)
-    assert cut.starts == (0, 2, 4)
-    assert cut.corners == ((0, 0), (0, 3), (0, 5), (2, 0), (2, 3), (2, 5))
-    assert len(cut) == 18
-    assert cut[0] == (slice(0, 3), slice(0, 4), slice(0, 4))
-    assert cut[5] == (slice(0, 3), slice(2, 6), slice(5, 9))
-    assert cut[6] == (slice(2, 5), slice(0, 4), slice(0, 4))
-    assert cut[-1] == cut[17] == (slice(4, 7), slice(2, 6), slice(5, 9))
-    assert len({cut[i][0].start * 10000 + cut[i][1].start * 100 + cut[i][2].start for i in range(18)}) == 18
-    for index in (18, -19):
-        with pytest.raises(IndexError):
-            cut[index]
+def test_the_published_test_is_never_trained_on() -> None:
+    cube = clips([30] * 20, ["test"] * 4 + ["training"] * 16)
+    parts = cut(cube, 10)
+    assert parts.basis == BY_PUBLISHER
+    assert names_of(cube, parts, "test") == {"clip000", "clip001", "clip002", "clip003"}
+    assert names_of(cube, parts, "validation") == {"clip017", "clip018", "clip019"}, "the last share of the training"
+    assert parts.embargo == 0
 
 
-def test_without_a_patch_a_window_is_the_whole_field() -> None:
-    cut = plan(counted(4, rows=5, columns=7), context=2, horizon=1)
-    assert cut[1] == (slice(1, 4), slice(0, 5), slice(0, 7))
-    assert len(cut) == 2
+def test_validation_of_few_training_clips_is_a_block_of_time() -> None:
+    cube = clips([100, 100, 50], ["training", "training", "test"])
+    parts = cut(cube, 10)
+    assert (parts.basis, parts.embargo) == (BY_PUBLISHER, 10)
+    assert min(parts.frames("validation")) - max(parts.frames("training")) == 11
+    assert parts.frames("test") == list(range(200, 250))
+
+
+@pytest.mark.parametrize("present", ["training", "test", "validation"])
+def test_a_part_that_is_not_at_hand_leaves_a_split_of_what_there_is(present: str) -> None:
+    many = clips([20] * 40, [present] * 40)
+    assert cut(many, 10).basis == BY_SEQUENCE
+    few = clips([200, 200], [present] * 2)
+    assert cut(few, 10).basis == BY_TIME
+
+
+def test_published_parts_of_one_stretch_of_time() -> None:
+    cube = counted(90).assign_coords(part=("time", ["training"] * 60 + ["validation"] * 10 + ["test"] * 20))
+    parts = cut(cube, 5)
+    assert [len(parts.frames(name)) for name in PARTS] == [60, 10, 20]
 
 
 @pytest.mark.parametrize(
-    ("keywords", "said"),
-    [
-        ({"context": 0}, "--context must be at least 1"),
-        ({"horizon": 0}, "--horizon must be at least 1"),
-        ({"stride": 0}, "--stride must be at least 1"),
-        ({"patch": 9}, "a patch of 9 x 9 pixels does not fit"),
-        ({"patch": (4, 0)}, "a patch of 4 x 0 pixels does not fit"),
-        ({"context": 9}, "no window fits in time"),
-    ],
+    ("parts", "said"),
+    [(["training", "holdout"], "unknown part.s. holdout"), (None, "'clip000' lies in two parts")],
 )
-def test_a_plan_that_cannot_be_is_refused(keywords: dict[str, object], said: str) -> None:
+def test_parts_that_make_no_sense(parts: list[str] | None, said: str) -> None:
+    cube = clips([10, 10], parts or ["training", "test"])
+    if parts is None:
+        cube = cube.assign_coords(part=("time", ["training"] * 5 + ["test"] * 15))
     with pytest.raises(InputError, match=said):
-        plan(counted(10, rows=8, columns=12), **{"context": 2, "horizon": 2, **keywords})  # type: ignore[arg-type]
+        Sequences.of(cube)
+
+
+def test_what_is_suggested_looks_at_sequences() -> None:
+    cube = clips([12] * 60)
+    assert suggest(runs(cube), sequences=Sequences.of(cube)) == (6, 6)
 
 
 # What is chosen
@@ -270,32 +304,3 @@ def test_too_few_frames_for_any_window_are_refused() -> None:
     with pytest.raises(InputError, match="too few frames"):
         suggest([Run(0, 9)])
     assert suggest([Run(0, 10)]) == (1, 1)
-
-
-# Tiles
-
-
-@settings(deadline=None)
-@given(st.tuples(st.integers(1, 60), st.integers(1, 60)), st.integers(0, 8), st.integers(1, 30))
-def test_tiles_cover_the_field_and_neighbours_overlap_by_twice_the_halo(
-    size: tuple[int, int], halo: int, inner: int
-) -> None:
-    tile = 2 * halo + inner
-    pieces = tiles(size, tile=tile, halo=halo)
-    seen = np.zeros(size, int)
-    for piece in pieces:
-        assert 0 <= piece.y.start < piece.y.stop <= size[0]
-        assert 0 <= piece.x.start < piece.x.stop <= size[1]
-        assert piece.y.stop - piece.y.start == min(tile, size[0])
-        assert piece.x.stop - piece.x.start == min(tile, size[1])
-        seen[piece.y, piece.x] += 1
-    assert seen.min() >= 1
-    for spans in ({(p.y.start, p.y.stop) for p in pieces}, {(p.x.start, p.x.stop) for p in pieces}):
-        for one, other in pairwise(sorted(spans)):
-            assert one[1] - other[0] >= 2 * halo
-
-
-def test_a_small_field_is_one_tile_and_a_tile_that_is_all_halo_is_refused() -> None:
-    assert tiles((20, 64), tile=64, halo=8) == [(slice(0, 20), slice(0, 64))]
-    with pytest.raises(InputError, match="smaller than its halo"):
-        tiles((20, 20), tile=16, halo=8)
