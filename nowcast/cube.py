@@ -182,7 +182,7 @@ def time_step(cube: xr.DataArray) -> float | None:
     values, counts = np.unique(np.round(seconds[same], 3), return_counts=True)
     nearest = float(values[counts.argmax()])
     near = np.abs(seconds[same] - nearest) <= STEP_TOLERANCE * nearest
-    return float(np.round(np.median(seconds[same][near]), 3))
+    return float(np.round(np.median(seconds[same][near]), 6))
 
 
 def runs(cube: xr.DataArray) -> list[Run]:

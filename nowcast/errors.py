@@ -11,7 +11,7 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u206
 
 
 def printable(text: str) -> str:
-    """The text with control characters as `\\x1b`: names and attributes of files must not steer a terminal."""
+    """The text with its control characters spelt out: names and attributes of files must not steer a terminal."""
     return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from functools import lru_cache
 
 import cf_xarray  # noqa: F401  (registers Dataset.cf)
 import xarray as xr
@@ -34,24 +34,33 @@ _CF = (("T", "time"), ("time", "time"), ("Y", "y"), ("latitude", "y"), ("X", "x"
 
 def meanings(dataset: xr.Dataset) -> dict[str, str]:
     """What variables mean as axes by their attributes, `{variable: role}`; roles are dims of cubes and forecasts."""
-    shadow = xr.Dataset(coords={name: ((), 0, _texts(variable)) for name, variable in dataset.variables.items()})
+    told = ((str(name), variable.dtype.kind, _texts(variable)) for name, variable in dataset.variables.items())
+    return dict(_meant(tuple(told)))
+
+
+_Texts = tuple[tuple[str, str], ...]
+
+
+def _texts(variable: xr.Variable) -> _Texts:
+    """The attributes that cf_xarray can look at."""
+    return tuple((str(key), value) for key, value in variable.attrs.items() if isinstance(value, str))
+
+
+@lru_cache(maxsize=32)  # of a thousand files of one kind, the first is thought about
+def _meant(variables: tuple[tuple[str, str, _Texts], ...]) -> dict[str, str]:
+    shadow = xr.Dataset(coords={name: ((), 0, dict(texts)) for name, _, texts in variables})
     found: dict[str, str] = {}
-    for name, variable in dataset.variables.items():
-        standard = variable.attrs.get("standard_name")
-        if isinstance(standard, str) and standard in _STANDARD_NAMES:
-            found[str(name)] = _STANDARD_NAMES[standard]
-        elif variable.dtype.kind == "M" and str(name) not in _BY_NAME:
-            found[str(name)] = "time"
+    for name, kind, texts in variables:
+        standard = dict(texts).get("standard_name")
+        if standard in _STANDARD_NAMES:
+            found[name] = _STANDARD_NAMES[standard]
+        elif kind == "M" and name not in _BY_NAME:
+            found[name] = "time"
     for tables in (shadow.cf.axes, shadow.cf.coordinates):
         for key, role in _CF:
             for name in tables.get(key, []):
                 found.setdefault(str(name), role)
     return found
-
-
-def _texts(variable: xr.Variable) -> dict[Hashable, str]:
-    """The attributes that cf_xarray can look at."""
-    return {key: value for key, value in variable.attrs.items() if isinstance(value, str)}
 
 
 def roles(dataset: xr.Dataset, dims: tuple[str, ...], known: dict[str, str]) -> tuple[dict[str, str], bool]:

@@ -20,7 +20,8 @@ from nowcast.readers.damage import parsing
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 from nowcast.readers.projections import grid_mapping_of
-from nowcast.readers.tiff_pages import is_tiff, pages_of
+from nowcast.readers.tiff_pages import damaged, is_tiff, pages_of
+from nowcast.readers.tiff_planes import opened
 from nowcast.readers.timing import counted
 
 __all__ = ["GeoTIFFReader"]
@@ -59,7 +60,7 @@ class GeoTIFFReader:
         import tifffile
 
         try:
-            with tifffile.TiffFile(path) as file:
+            with opened(path) as file:
                 codes = {tag.code for tag in file.pages[0].tags}
         except Exception:  # damage is told when the file is opened
             return False
@@ -67,7 +68,8 @@ class GeoTIFFReader:
 
     def open(self, path: Path, options: Options) -> xr.Dataset:
         with parsing(str(path)):
-            pages_of(path)  # refuses a file that is cut short, or that promises more than it can hold
+            if not pages_of(path).whole(0):
+                raise damaged(path, f"a raster beyond the end of the file, {path.stat().st_size} bytes")
             raster = _described(path)
         left, top, width, height = raster.transform
         rows, columns = raster.shape
@@ -97,7 +99,7 @@ class GeoTIFFReader:
 def _described(path: Path) -> _Raster:
     import tifffile
 
-    with tifffile.TiffFile(path) as file:
+    with opened(path) as file:
         page = file.pages[0]
         tags = {tag.code: tag.value for tag in page.tags}
         keys = _keys(tags[_KEYS])

@@ -5,21 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from difflib import get_close_matches
 from math import ceil, prod
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from nowcast.cube import DATASET_PREFIX, DIMS, check, with_source_dims
 from nowcast.errors import InputError
 from nowcast.readers.axes import meanings, roles
 from nowcast.readers.channels import select_extra
+from nowcast.readers.dating import stated, timed
 from nowcast.readers.lazy import guarded
-from nowcast.readers.naming import name_time
 from nowcast.readers.options import Options
 from nowcast.readers.packing import unpack
-from nowcast.readers.timing import counted, decoded, has_times, scalar_time, stated_time
+from nowcast.readers.timing import decoded, has_times
 
 __all__ = ["Field", "as_cube", "candidates", "labelled", "pick"]
 
@@ -69,10 +67,10 @@ def as_cube(dataset: xr.Dataset, label: str, options: Options, *, number: int | 
     array = labelled(dataset, field, label)
     array, names = select_extra(array, field.roles, label, options.channel)
     if "time" not in array.dims:
-        array, name = _timed(array, dataset, label, options, number)
+        array, name = timed(array, dataset, label, options, number)
         names = {"time": name, **names} if name else names
     elif "time" not in array.coords:
-        array = _stated(array, dataset, label, options, number)
+        array = stated(array, dataset, label, options, number)
     if "channel" not in array.dims:
         array = array.expand_dims("channel")
     array = array.transpose(*DIMS)
@@ -280,47 +278,3 @@ def _decoded_time(name: str, coord: xr.Variable, field: Field, label: str) -> xr
 def _along(coords: dict[str, xr.Variable], dim: str, role: str, known: dict[str, str]) -> str | None:
     """The one-dimensional coordinate along a dim without its own that means the same."""
     return next((name for name, coord in coords.items() if coord.dims == (dim,) and known.get(name) == role), None)
-
-
-def _timed(
-    array: xr.DataArray, dataset: xr.Dataset, label: str, options: Options, number: int | None
-) -> tuple[xr.DataArray, str | None]:
-    """The array with a time axis of one frame, and the name of the scalar variable that gave the time."""
-    scalars = {str(name): coord.variable for name, coord in array.coords.items() if coord.ndim == 0}
-    name = scalar_time(scalars)
-    if name is None:
-        return _stated(array.expand_dims("time"), dataset, label, options, number), None
-    moments = [other for other, scalar in scalars.items() if has_times(scalar) and other != name]
-    time = scalars[name]
-    array = array.drop_vars([name, *moments])
-    if "time" in array.coords:
-        array = array.rename(time="source_time")
-    array = array.expand_dims("time")
-    single = {key: xr.Variable(("time",), scalars[key].values[None], scalars[key].attrs) for key in moments}
-    axis = xr.Variable(("time",), time.values[None], time.attrs)
-    return array.assign_coords({"time": axis, **single}), name
-
-
-def _stated(array: xr.DataArray, dataset: xr.Dataset, label: str, options: Options, number: int | None) -> xr.DataArray:
-    stated = stated_time(dict(array.attrs), {str(key): value for key, value in dataset.attrs.items()})
-    told = f"attribute {stated[1]}" if stated else "file name"
-    moment = stated[0] if stated else name_time(Path(label).name)
-    step, start = options.step_seconds(), options.first_moment()
-    if moment is None and step is not None and (number is not None or array.sizes["time"] > 1):
-        first = number or 0
-        frames = counted(first + array.sizes["time"], step, start)[first:]
-        return array.assign_coords(time=frames).assign_attrs(time_source="--time-step and the order of the frames")
-    if moment is None and array.sizes["time"] == 1 and number is None and start is not None:
-        moment, told = start.to_datetime64().astype("datetime64[ns]"), "--start-time"
-    if moment is None or array.sizes["time"] != 1:
-        several = number is not None or array.sizes["time"] > 1
-        raise InputError(
-            f"{label}: nothing says when the {array.sizes['time']} frame(s) of {array.name!r} were taken",
-            found=f"coordinates {', '.join(map(str, array.coords)) or 'none'}",
-            needed="a coordinate with units as 'seconds since 1970-01-01', or, for one frame, time_coverage_start",
-            next_step="--time-step 30s, for frames in the order of their names or of the axis"
-            if several
-            else "--start-time 2026-05-01T12:00, or add times with xarray: dataset.assign_coords(time=(dim, times))",
-        )
-    axis = xr.Variable(("time",), np.array([moment]), {"standard_name": "time"})
-    return array.assign_coords(time=axis).assign_attrs(time_source=told)

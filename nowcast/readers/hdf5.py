@@ -54,7 +54,7 @@ def top_of(path: Path) -> tuple[str, set[str]]:
 
     names: set[str] = set()
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             file.id.links.iterate(
                 lambda name, info: names.add(_shown(name)) if info.type == h5py.h5l.TYPE_HARD else None, info=True
             )
@@ -84,7 +84,7 @@ def opened(path: Path) -> Iterator[Any]:
 
     with reading(str(path)):
         try:
-            with h5py.File(path, "r") as file:
+            with h5py.File(path, "r", locking=False) as file:
                 _Walk(path, path.stat().st_size).through(file.id)
                 yield file
         except (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, ValueError, RuntimeError) as error:

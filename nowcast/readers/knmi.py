@@ -97,8 +97,8 @@ def _image(path: Path, group: Any, shape: tuple[int, int], minutes: float) -> tu
         missing.remove(0)
         attrs |= {"no_echo_value": offset, "undetect_read_as": offset}
     packing: dict[str, Any] = {"scale_factor": scale, "add_offset": offset}
-    if missing:
-        packing["missing_value"] = np.array(sorted(missing), stored.dtype)
+    for key, code in zip(("_FillValue", "missing_value"), sorted(missing, reverse=True), strict=False):
+        packing[key] = np.array(code, stored.dtype)[()]
     return name, attrs | packing, stored.dtype
 
 
@@ -116,9 +116,10 @@ def _load(path: Path, places: tuple[str, ...], first: int, stop: int) -> np.ndar
 
 def _formula(path: Path, text: str) -> tuple[float, float]:
     found = _FORMULA.fullmatch(text.replace(" ", ""))
-    if found is None:
-        raise InputError(f"{path}: its calibration cannot be understood", found=repr(text), needed="GEO=a*PV+b")
-    return float(found[1]), float(found[2] or 0)
+    scale, offset = (float(found[1]), float(found[2] or 0)) if found else (0.0, 0.0)
+    if scale == 0 or not np.isfinite([scale, offset]).all():
+        raise InputError(f"{path}: its calibration cannot be understood", found=repr(text[:80]), needed="GEO=a*PV+b")
+    return scale, offset
 
 
 def _moment(text: str) -> np.datetime64:

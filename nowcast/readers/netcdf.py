@@ -45,7 +45,11 @@ class NetCDFReader:
                 decode_times=False,
                 decode_timedelta=False,
                 decode_coords=False,
+                create_default_indexes=False,
             )
+            for dim in dataset.dims:
+                if dim in dataset.variables:
+                    dataset.variables[dim].load()
         if not dataset.variables:
             groups = _groups(path)
             if groups:

@@ -13,6 +13,7 @@ from nowcast.readers.finding import PathLike, find, refusal
 from nowcast.readers.forecasts import as_forecast
 from nowcast.readers.geotiff import GeoTIFFReader
 from nowcast.readers.gif import GIFReader
+from nowcast.readers.grib import GRIBReader
 from nowcast.readers.gridded import as_cube
 from nowcast.readers.joining import apart, join, series_numbers
 from nowcast.readers.knmi import KNMIReader
@@ -40,6 +41,7 @@ READERS: tuple[Reader, ...] = (
     PGMReader(),
     GIFReader(),
     NPZReader(),
+    GRIBReader(),
     GeoTIFFReader(),
     TIFFReader(),
     VideoReader(),

@@ -55,6 +55,7 @@ class TIFFReader:
         """
         with parsing(str(path)):
             pages = pages_of(path)
+            _refuse_absent(not pages.complete, len(pages.pages) + 1, pages, options, "pages")
             with opened(path) as tif:
                 first = tif.pages.first
                 text = first.description
@@ -205,7 +206,7 @@ def _consecutive(shape: tuple[int, ...], pages: Pages, options: Options) -> tupl
     if total > 16 * len(pages.pages) + MOST_ABSENT:
         raise damaged(pages.path, f"{len(pages.pages)} pages for {total} planes")
     planes, lost = placed((pages,), np.arange(total))
-    _refuse_absent(lost + (not pages.complete and total == len(pages.pages)), total, pages, options)
+    _refuse_absent(lost, total, pages, options)
     return planes.reshape(*shape, 3), lost
 
 

@@ -27,8 +27,10 @@ SMALL_FRAME = 2**28
 LARGEST_FRAME = 2**33
 """Bytes of a compressed frame; a header that states more is taken for a trap."""
 
+LONGEST_SIDE = 2**22
+
 _SIZES = {1: "u1", 3: "u2", 4: "u4", 16: "u8", 13: "u4", 18: "u8"}
-_WIDTH, _LENGTH, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277
+_WIDTH, _LENGTH, _BITS, _COMPRESSION, _DESCRIPTION, _SAMPLES = 256, 257, 258, 259, 270, 277
 _OFFSETS, _COUNTS = (324, 273), (325, 279)
 _KINDS = (_WIDTH, _LENGTH, _BITS, _SAMPLES, 284, 339, 32997)
 """Width, length, bits, samples, their arrangement, their format, and depth."""
@@ -156,12 +158,19 @@ def _page(file: BinaryIO, offset: int, size: int, order: str, big: bool) -> tupl
         found = values(code)
         return int(found[0]) if len(found) else default
 
+    if _DESCRIPTION in tags:
+        _, number, inline = tags[_DESCRIPTION]
+        if number > len(inline) and int(np.frombuffer(inline, order + ("u8" if big else "u4"))[0]) + number > size:
+            raise ValueError("its description lies beyond the end of the file")
+
     offsets = next((found for code in _OFFSETS if len(found := values(code))), np.zeros(0, "u8"))
     counts = next((found for code in _COUNTS if len(found := values(code))), np.zeros(0, "u8"))
     width, rows, compression = one(_WIDTH, 0), one(_LENGTH, 0), one(_COMPRESSION, 1)
     bits = values(_BITS)
     samples = one(_SAMPLES, 1)
-    declared = rows * -(-width * samples * (int(bits.max()) if len(bits) else 1) // 8)
+    if min(width, rows) < 1 or max(width, rows) > LONGEST_SIDE:
+        raise ValueError(f"a page of {rows} x {width} pixels")
+    declared = rows * -(-width * samples * max(1, int(bits.max()) if len(bits) else 1) // 8)
     stored = int(counts.astype(float).sum())
     ends = offsets[: len(counts)].astype(float) + counts[: len(offsets)].astype(float)
     data = int(offsets[0]) if len(offsets) else size

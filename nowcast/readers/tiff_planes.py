@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,15 @@ MISSING = -1
 CHUNK_BYTES = 2**23
 """Of the frames that are loaded at once, where they are small."""
 
+_QUIET = logging.NullHandler()
+
 _BUILT_IN = {1: "none", 8: "deflate", 32946: "deflate", 32773: "packbits", 34925: "lzma"}
 _RGB, _YCBCR = 2, 6
 
 
 def opened(path: Path) -> tifffile.TiffFile:
-    """The file, without the special ways of three makers of microscopes."""
+    """The file, without the special ways of three makers of microscopes; what is wrong with it, we say ourselves."""
+    tifffile.logger().addHandler(_QUIET)
     return tifffile.TiffFile(path, is_ndpi=False, is_lsm=False, is_scanimage=False)
 
 

@@ -65,9 +65,8 @@ def decoded(name: str, variable: xr.Variable, label: str) -> xr.Variable:
     plain = xr.Variable(variable.dims, variable.values, {k: v for k, v in variable.attrs.items() if k != "dtype"})
     try:
         coder = CFDatetimeCoder(use_cftime=False, time_unit="ns")
-        values = xr.decode_cf(
-            xr.Dataset({"moment": plain}), decode_times=coder, decode_timedelta=False, decode_coords=False
-        )["moment"].values.astype("datetime64[ns]")
+        values = xr.conventions.decode_cf_variable("moment", plain, decode_times=coder, decode_timedelta=False).values
+        values = values.astype("datetime64[ns]")
     except (ValueError, OverflowError, TypeError) as error:
         raise InputError(
             f"{label}: the times of {name!r} cannot be read",

@@ -124,8 +124,8 @@ def _codec(content: Mapping[str, Any]) -> str:
     return next((name for name in codec_names(content) if name in _BOUNDS), "")
 
 
-def _limit(content: Mapping[str, Any]) -> int | None:
-    """Bytes that a decoded chunk (or shard) may have; None where the metadata do not tell, and zarr will refuse them."""
+def _limit(content: Mapping[str, Any]) -> int:
+    """Bytes that a decoded chunk (or shard) may have; only the spare ones where the metadata do not tell."""
     grid = content.get("chunk_grid")
     grid = grid.get("configuration") if isinstance(grid, dict) else None
     shape = content.get("chunks") or (grid.get("chunk_shape") if isinstance(grid, dict) else None)
@@ -146,8 +146,7 @@ def _zstd_bound(data: bytes, limit: int) -> int:
     place = 5 + (not single) + (0, 1, 2, 4)[flags & 3]
     width = width or single
     if width:
-        stated = int.from_bytes(data[place : place + width], "little") + (256 if width == 2 else 0)
-        return stated
+        return int.from_bytes(data[place : place + width], "little") + (256 if width == 2 else 0)
     total = 0
     while place + 3 <= len(data) and total <= limit:
         header = int.from_bytes(data[place : place + 3], "little")
@@ -157,14 +156,6 @@ def _zstd_bound(data: bytes, limit: int) -> int:
         if last:
             break
     return total
-
-
-def _blosc_bound(data: bytes, limit: int) -> int:
-    return int.from_bytes(data[4:8], "little")
-
-
-def _lz4_bound(data: bytes, limit: int) -> int:
-    return int.from_bytes(data[:4], "little")
 
 
 def _deflate_bound(data: bytes, limit: int) -> int:
@@ -203,8 +194,8 @@ def _streamed(make: Callable[[], Any], data: bytes, limit: int) -> int:
 
 _BOUNDS: dict[str, Callable[[bytes, int], int]] = {
     "zstd": _zstd_bound,
-    "blosc": _blosc_bound,
-    "lz4": _lz4_bound,
+    "blosc": lambda data, _: int.from_bytes(data[4:8], "little"),
+    "lz4": lambda data, _: int.from_bytes(data[:4], "little"),
     "zlib": _deflate_bound,
     "gzip": _deflate_bound,
     "bz2": _bz2_bound,

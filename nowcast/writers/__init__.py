@@ -103,8 +103,8 @@ def require_writable(path: str | os.PathLike[str]) -> Path:
         raise InputError(
             f"{path}: no way to write this kind of file",
             found=f"suffix {path.suffix!r}",
-            needed="'.nc' for CF-NetCDF, '.zarr' for a zarr store, '.ome.tif' or '.ome.zarr' for microscopy, or to look "
-            "at: " + ", ".join(animation.SUFFIXES),
+            needed="'.nc' for CF-NetCDF, '.zarr' for a zarr store, '.ome.tif' or '.ome.zarr' for microscopy, "
+            "or to look at: " + ", ".join(animation.SUFFIXES),
         )
     store = path.suffix == ".zarr"
     ours = not path.is_file() if store else not path.is_dir()

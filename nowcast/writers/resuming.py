@@ -157,7 +157,14 @@ def _fill(
         for block in range(total):
             if block not in done:
                 part = slice(block * stretch, min(frames, (block + 1) * stretch))
-                array[part] = np.asarray(variable.isel({variable.dims[0]: part}).data)
+                try:
+                    values = np.asarray(variable.isel({variable.dims[0]: part}).data)
+                except DoesNotFitError:
+                    raise
+                except Exception:
+                    shutil.rmtree(room, ignore_errors=True)  # a source that cannot be read is not gone on with
+                    raise
+                array[part] = values
                 for row in range(part.start // whole[0], -(-part.stop // whole[0])):
                     sync(room / name / field / "c" / str(row))
                 _note(room / JOURNAL, {"block": block})

@@ -16,6 +16,7 @@ import xarray as xr
 
 __all__ = ["FORMATS", "Format"]
 
+START = {"start_time": "2026-05-01T12:00"}
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
@@ -157,6 +158,124 @@ def _seviri(folder: Path) -> Path:
     return path
 
 
+def _odim(folder: Path) -> Path:
+    """The real file, cut to a part of 220 x 190 pixels."""
+    import h5py
+
+    path = _real("radar/opera*/*.hdf")(folder)
+    small = folder / "small.hdf"
+    with h5py.File(path, "r") as file, h5py.File(small, "w") as cut:
+        for name in file:
+            if name != "dataset2":
+                file.copy(name, cut)
+        cut.attrs.update(file.attrs)
+        place = cut["dataset1/data1"]
+        values = place["data"][900:1120, 900:1090]
+        attrs = dict(place["data"].attrs)
+        del place["data"]
+        place.create_dataset("data", data=values, compression=6, chunks=(110, 190)).attrs.update(attrs)
+        for holder in (cut["where"], cut["dataset1"].get("where", cut["where"])):
+            holder.attrs.update({"xsize": 190, "ysize": 220})
+    path.unlink()
+    with h5py.File(small, "r") as cut, h5py.File(path, "w") as file:  # without the room of what was cut off
+        for name in cut:
+            cut.copy(name, file)
+        file.attrs.update(cut.attrs)
+    small.unlink()
+    return path
+
+
+def _npz(folder: Path) -> Path:
+    cube = echoes(6, 64)
+    path = folder / "data.npz"
+    values = np.nan_to_num(cube.values[:, 0], nan=-1).astype("float32")
+    np.savez_compressed(path, data=values, time=cube["time"].values.astype("datetime64[s]"))
+    return path
+
+
+def _geotiff(folder: Path) -> Path:
+    """UTM 35N, 250 m, two strips, deflate."""
+    import tifffile
+
+    path = folder / "201705091045.tif"
+    keys = (1, 1, 0, 3, 1024, 0, 1, 1, 1025, 0, 1, 1, 3072, 0, 1, 3067)
+    tags = [
+        (33550, "d", 3, (250.0, 250.0, 0.0), True),
+        (33922, "d", 6, (0.0, 0.0, 0.0, 300000.0, 7000000.0, 0.0), True),
+        (34735, "H", len(keys), keys, True),
+    ]
+    values = np.nan_to_num(echoes(1, 64).values[0, 0] * 10, nan=255).astype("uint8")
+    tifffile.imwrite(path, values, extratags=tags, metadata=None, compression="zlib", rowsperstrip=32)
+    return path
+
+
+def _imagej(folder: Path) -> Path:
+    import tifffile
+
+    path = folder / "stack.tif"
+    values = np.nan_to_num(echoes(6, 64).values[:, 0] * 10).astype("uint16")
+    tifffile.imwrite(
+        path, values, imagej=True, resolution=(2.8, 2.8), metadata={"axes": "TYX", "finterval": 5.0, "unit": "um"}
+    )
+    return path
+
+
+def _zlib_tiff(folder: Path) -> Path:
+    import tifffile
+
+    path = folder / "stack.tif"
+    values = np.nan_to_num(echoes(6, 64).values[:, 0] * 10).astype("uint16")
+    tifffile.imwrite(path, values, compression="zlib", metadata=None, photometric="minisblack")
+    return path
+
+
+def _grib(folder: Path) -> Path:
+    import pyproj  # noqa: F401  (before ecCodes, which brings another PROJ)
+
+    try:
+        import eccodes
+    except (ImportError, RuntimeError) as error:
+        raise LookupError(f"no ecCodes: {error}") from error
+    path = folder / "fields.grib2"
+    with path.open("wb") as file:
+        for number in range(3):
+            handle = eccodes.codes_grib_new_from_samples("regular_ll_sfc_grib2")
+            keys = {"Ni": 40, "Nj": 30, "dataDate": 20260501, "dataTime": 100 * number, "bitsPerValue": 16}
+            keys |= {"longitudeOfLastGridPointInDegrees": 39.0, "latitudeOfLastGridPointInDegrees": 31.0}
+            keys |= {"latitudeOfFirstGridPointInDegrees": 60.0, "iDirectionIncrementInDegrees": 1.0}
+            for key, value in keys.items():
+                eccodes.codes_set(handle, key, value)
+            eccodes.codes_set_values(handle, np.nan_to_num(echoes(3, 64).values[number, 0, :30, :40]).ravel())
+            eccodes.codes_write(handle, file)
+            eccodes.codes_release(handle)
+    return path
+
+
+def _picture(suffix: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        from PIL import Image
+
+        path = folder / f"20260501_120000{suffix}"
+        Image.fromarray(np.nan_to_num(echoes(1, 64).values[0, 0] * 10).astype("uint8")).save(path)
+        return path
+
+    return make
+
+
+def _film(name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        import nowcast
+
+        frames, side = 12, 64
+        cube = echoes(frames, side).fillna(0)
+        grey = (cube * 10).astype("uint8").rename("grey").drop_vars("crs").assign_attrs(units="1", long_name="grey level")
+        grey.attrs.pop("grid_mapping")
+        grey.encoding = {}
+        return nowcast.write_cube(grey, folder / name)
+
+    return make
+
+
 FORMATS: tuple[Format, ...] = (
     Format("nowcast .nc", _ours("own.nc"), own=True, checksum=True),
     Format("nowcast .zarr", _ours("own.zarr"), own=True, checksum=True),
@@ -170,4 +289,21 @@ FORMATS: tuple[Format, ...] = (
     Format("zarr v2", _zarr(2, consolidated=True)),
     Format("zarr v3", _zarr(3, consolidated=False)),
     Format("zarr v2 real, SEVIRI", _seviri),
+    Format("ODIM HDF5, part of a real file", _odim),
+    Format("KNMI HDF5, real", _real("radar/knmi*/*.h5")),
+    Format("PGM real, FMI", _real("radar/fmi*pgm/*.gz", unzip=True)),
+    Format("PGM gzipped real, FMI", _real("radar/fmi*pgm/*.gz"), checksum=True),
+    Format("GIF real, MeteoSwiss", _real("radar/meteoswiss_2015*/*.gif"), options={"colour_table": "meteoswiss"}),
+    Format("npz", _npz, checksum=True),
+    Format("GRIB 2", _grib),
+    Format("GeoTIFF", _geotiff, checksum=True, options=START),
+    Format("TIFF of ImageJ", _imagej),
+    Format("TIFF zlib", _zlib_tiff, checksum=True, options={"axes": "TYX", "time_step": "5min"}),
+    Format("OME-TIFF real, nucleus", _real("microscopy/nucleus*/*.tif"), options={"z": "max"}),
+    Format("AVI real, HMDB51", _real("video/hmdb51/*.avi")),
+    Format("MKV, FFV1", _film("film.mkv"), options=START),
+    Format("MP4, H.264", _film("film.mp4"), options=START),
+    Format("GIF, animation", _film("film.gif"), options={**START, "colour_table": "meteoswiss"}),
+    Format("PNG", _picture(".png"), checksum=True, options=START),
+    Format("JPEG", _picture(".jpg"), options=START),
 )

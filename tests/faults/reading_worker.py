@@ -7,6 +7,7 @@ Out: {"outcome": "read" | "refused" | "traceback" | "memory", "told": ..., "part
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -102,10 +103,8 @@ def _digest(values: Any) -> str:
 
 
 def _forget_peak() -> None:
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
 
 
 def _kilobytes(name: str) -> int:

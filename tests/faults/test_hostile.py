@@ -403,11 +403,16 @@ def gif_of_gigabytes(folder: Path) -> Path:
     return path
 
 
+def _ome(entities: str, name: str) -> str:
+    root = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
+    return f'<?xml version="1.0"?><!DOCTYPE OME [{entities}]>{root}<Image ID="Image:0" Name="{name}"/></OME>'
+
+
 def xml_of_laughs(folder: Path) -> Path:
     import tifffile
 
     entities = '<!ENTITY a0 "ha">' + "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
-    text = f'<?xml version="1.0"?><!DOCTYPE OME [{entities}]><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0" Name="&a9;"/></OME>'
+    text = _ome(entities, "&a9;")
     path = folder / "a.ome.tif"
     tifffile.imwrite(path, np.zeros((2, 64, 64), "u1"), description=text, metadata=None)
     return path
@@ -417,7 +422,7 @@ def xml_of_other_files(folder: Path) -> Path:
     import tifffile
 
     secret = folder / "outside" / "secret"
-    text = f'<?xml version="1.0"?><!DOCTYPE OME [<!ENTITY a SYSTEM "file://{secret}">]><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0" Name="&a;"/></OME>'
+    text = _ome(f'<!ENTITY a SYSTEM "file://{secret}">', "&a;")
     path = folder / "a.ome.tif"
     tifffile.imwrite(path, np.zeros((2, 64, 64), "u1"), description=text, metadata=None)
     return path

@@ -9,6 +9,7 @@ import xarray as xr
 from nowcast.errors import InputError
 from nowcast.readers import open_cube
 from nowcast.readers.gridded import as_cube
+from nowcast.readers.options import Options
 
 SINCE = {"units": "hours since 2020-01-01"}
 
@@ -21,7 +22,7 @@ def gridded(dims: tuple[str, ...] = ("time", "y", "x"), shape: tuple[int, ...] =
 
 def refused(dataset: xr.Dataset, **options) -> str:
     with pytest.raises(InputError) as refusal:
-        as_cube(dataset, "file", **options)
+        as_cube(dataset, "file", Options(**options))
     return str(refusal.value)
 
 
@@ -33,19 +34,21 @@ def test_axes_by_attributes_whatever_their_order_and_names() -> None:
         b=("b", [0, 1], SINCE),
         c=("c", np.arange(3.0), {"units": "degrees_north"}),
     )
-    cube = as_cube(dataset, "file")
+    cube = as_cube(dataset, "file", Options())
     assert cube.attrs["source_dims"] == "time=b y=c x=a"
     np.testing.assert_array_equal(cube.values[:, 0], dataset["v"].transpose("b", "c", "a").values)
     assert cube["x"].attrs == {"standard_name": "projection_x_coordinate", "units": "m"}
 
 
 def test_axes_by_order_when_nothing_else_tells() -> None:
-    cube = as_cube(gridded(("time", "p", "q")), "file")
+    cube = as_cube(gridded(("time", "p", "q")), "file", Options())
     assert cube.attrs["source_dims"] == "time=time y=p x=q"
 
 
 def test_times_along_an_unnamed_dim_become_its_coordinate() -> None:
-    cube = as_cube(gridded(("record", "y", "x"), time=("record", [0, 1], {**SINCE, "standard_name": "time"})), "file")
+    cube = as_cube(
+        gridded(("record", "y", "x"), time=("record", [0, 1], {**SINCE, "standard_name": "time"})), "file", Options()
+    )
     assert cube["time"].values[1] == np.datetime64("2020-01-01T01:00")
     assert cube.attrs["source_dims"] == "time=record y=y x=x"
 
@@ -54,7 +57,7 @@ def test_sequence_scalars_and_fields_of_coordinates_are_kept() -> None:
     dataset = gridded(
         sequence=("time", [0, 1]), height=((), 2.0, {"units": "km"}), lat=(("y", "x"), np.ones((3, 4)))
     ).assign(quality=(("time", "y", "x"), np.zeros((2, 3, 4), "u1"), {"flag_values": [0, 1]}))
-    cube = as_cube(dataset, "file")
+    cube = as_cube(dataset, "file", Options())
     assert cube["sequence"].dims == ("time",)
     assert cube["height"].attrs == {"units": "km"}
     assert cube["lat"].dims == ("y", "x")
@@ -64,24 +67,24 @@ def test_sequence_scalars_and_fields_of_coordinates_are_kept() -> None:
 def test_grid_mapping_is_named_in_attributes_and_carried() -> None:
     dataset = gridded().assign(crs=((), 0, {"grid_mapping_name": "mercator"}))
     dataset["v"].attrs["grid_mapping"] = "crs: x y"
-    cube = as_cube(dataset, "file") + 0.0
-    assert as_cube(dataset, "file").attrs["grid_mapping"] == "crs"
+    cube = as_cube(dataset, "file", Options()) + 0.0
+    assert as_cube(dataset, "file", Options()).attrs["grid_mapping"] == "crs"
     assert cube["crs"].attrs == {"grid_mapping_name": "mercator"}
 
 
 def test_bounds_are_left_behind_and_not_named() -> None:
     dataset = gridded().assign(time_bnds=(("time", "nv"), np.zeros((2, 2))))
     dataset["time"].attrs["bounds"] = "time_bnds"
-    assert "bounds" not in as_cube(dataset, "file")["time"].attrs
+    assert "bounds" not in as_cube(dataset, "file", Options())["time"].attrs
 
 
 def test_channels() -> None:
     dataset = gridded(("time", "band", "y", "x"), (2, 3, 3, 4), band=("band", ["red", "green", "nir"]))
-    cube = as_cube(dataset, "file")
+    cube = as_cube(dataset, "file", Options())
     assert cube["channel"].values.tolist() == ["red", "green", "nir"]
     assert cube.attrs["source_dims"] == "time=time channel=band y=y x=x"
     for asked in ("green", 1, "1"):
-        one = as_cube(dataset, "file", channel=asked)
+        one = as_cube(dataset, "file", Options(channel=asked))
         np.testing.assert_array_equal(one.values[:, 0], dataset["v"].values[:, 1])
     assert "did you mean 'green'" in refused(dataset, channel="gren")
     assert "no channels" in refused(gridded(), channel=1)
@@ -92,10 +95,10 @@ def test_other_axes_are_asked_about() -> None:
     message = refused(dataset)
     assert "'level'" in message
     assert "--channel" in message
-    cube = as_cube(dataset, "file", channel="850")
+    cube = as_cube(dataset, "file", Options(channel="850"))
     np.testing.assert_array_equal(cube.values[:, 0], dataset["v"].values[:, 1])
     assert int(cube["level"]) == 850
-    single = as_cube(dataset.isel(level=[2]), "file")
+    single = as_cube(dataset.isel(level=[2]), "file", Options())
     assert int(single["level"]) == 500
 
 
@@ -107,7 +110,7 @@ def test_choosing_the_variable() -> None:
     assert "w (time 2, y 3, x 4) wind" in message
     assert "ground" not in message
     assert "--variable v" in message
-    assert as_cube(dataset, "file", variable="w").name == "w"
+    assert as_cube(dataset, "file", Options(variable="w")).name == "w"
     assert "did you mean 'ground'" in refused(dataset, variable="groud")
     assert "no field" in refused(dataset, variable="time")
 
@@ -121,13 +124,15 @@ def test_choosing_the_variable() -> None:
     ],
 )
 def test_time_zones_end_in_utc(units: str, wanted: str) -> None:
-    cube = as_cube(gridded(time=("time", [0, 1], {"units": units})), "file")
+    cube = as_cube(gridded(time=("time", [0, 1], {"units": units})), "file", Options())
     assert cube["time"].values[1] == np.datetime64(wanted)
 
 
 def test_hours_as_fractions_give_whole_seconds() -> None:
     hours = 1e6 + np.array([1, 2]) / 12
-    times = as_cube(gridded(time=("time", hours, {"units": "hours since 1901-01-01"})), "file")["time"].values
+    times = as_cube(gridded(time=("time", hours, {"units": "hours since 1901-01-01"})), "file", Options())[
+        "time"
+    ].values
     assert times[1] - times[0] == np.timedelta64(300, "s")
 
 
@@ -139,7 +144,7 @@ def test_other_calendars_are_refused_by_name(calendar: str) -> None:
 def test_units_of_time_do_not_turn_values_into_spans() -> None:
     dataset = gridded(age=((), 3.0, {"units": "hours"}))
     dataset["v"].attrs["units"] = "s"
-    cube = as_cube(dataset, "file")
+    cube = as_cube(dataset, "file", Options())
     assert cube.dtype == "float32"
     assert cube["age"].dtype == "float64"
 
@@ -154,7 +159,7 @@ def test_time_from_attributes(methods: str | None, wanted: str) -> None:
     }
     if methods:
         dataset["v"].attrs["cell_methods"] = methods
-    cube = as_cube(dataset, "file")
+    cube = as_cube(dataset, "file", Options())
     assert cube["time"].values[0] == np.datetime64(f"2020-01-01T{wanted}")
     end = "end" if methods == "time: sum" else "start"
     assert cube.attrs["time_source"] == f"attribute time_coverage_{end}"

@@ -41,7 +41,7 @@ def content(store: Path) -> dict[str, str]:
     return files
 
 
-class StopError(Exception):
+class StopError(KeyboardInterrupt):
     """What a test interrupts with."""
 
 
