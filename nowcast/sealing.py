@@ -16,7 +16,7 @@ from typing import Any
 
 from nowcast.errors import InputError
 
-__all__ = ["STORE_ATTRIBUTE", "check_file", "check_store", "seal_file", "store_checksums"]
+__all__ = ["STORE_ATTRIBUTE", "check_file", "check_store", "is_sealed", "seal_file", "store_checksums"]
 
 STORE_ATTRIBUTE = "nowcast_checksum"
 """The attribute of a zarr group: a sha256 for each `zarr.json` of the store, the group's own without this attribute."""
@@ -74,6 +74,19 @@ def check_file(path: Path) -> None:
         raise _damaged(path, "its seal cannot be read") from None
     if not whole:
         raise _damaged(path, "another checksum")
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a file or store carries checksums of ours, so that damage in it is always found."""
+    if path.is_dir():
+        try:
+            attributes = json.loads((path / "zarr.json").read_bytes()).get("attributes", {})
+        except (OSError, ValueError, AttributeError):
+            return False
+        return STORE_ATTRIBUTE in attributes
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - len(_MAGIC)))
+        return file.read() == _MAGIC
 
 
 def store_checksums(path: Path) -> dict[str, str]:
@@ -147,7 +160,10 @@ def _metadata(path: Path) -> Iterator[Path]:
 
 
 def _json_checksum(file: Path, *, root: bool) -> str:
-    content = json.loads(file.read_bytes())
+    try:
+        content = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{file.parent.name}/{file.name} is no JSON: {error}") from error
     if root and isinstance(content, dict) and isinstance(content.get("attributes"), dict):
         content["attributes"].pop(STORE_ATTRIBUTE, None)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -167,5 +183,5 @@ def _changed(path: Path, found: str) -> InputError:
         f"{path}: damaged or changed, its metadata are not those that were written",
         found=found,
         needed=f"what the attribute {STORE_ATTRIBUTE} of {path / 'zarr.json'} vouches for",
-        next_step=f"write or copy it again; if you changed it yourself, delete {STORE_ATTRIBUTE} from that zarr.json",
+        next_step=f"write it again, or copy it anew; if you changed it yourself, delete {STORE_ATTRIBUTE} from it",
     )

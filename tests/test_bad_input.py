@@ -130,7 +130,7 @@ def folder_of_text(place: Path) -> Path:
 
 def cut_short(place: Path) -> Path:
     path = nowcast.write_cube(showers(), place / "frames.nc")
-    path.write_bytes(path.read_bytes()[:-4000])
+    path.write_bytes(path.read_bytes()[:-8000])
     return path
 
 

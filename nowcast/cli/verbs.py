@@ -23,7 +23,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="files, globs, folders or stores of one cube")]
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH...", help="files, globs, folders, stores, or kth:FOLDER")
+]
 Variable = Annotated[str | None, typer.Option("--variable", help="the field, where a file holds several")]
 Channel = Annotated[str | None, typer.Option("--channel", help="one channel of several, by name or number")]
 Debug = Annotated[bool, typer.Option("--debug", help="show the whole traceback of an error")]
@@ -195,9 +197,7 @@ def fit(
 @reads
 def forecast(
     paths: Paths,
-    out: Annotated[
-        str, typer.Option("-o", "--out", help=".nc, .zarr, .ome.tif, .ome.zarr, .gif, .mp4, .mkv or .avi")
-    ],
+    out: Annotated[str, typer.Option("-o", "--out", help=".nc, .zarr, .ome.tif, .ome.zarr, .gif, .mp4, .mkv or .avi")],
     run_path: Run = None,
     at: Annotated[list[str] | None, typer.Option(help="reference time(s), ISO 8601 UTC [the newest frame]")] = None,
     every: Annotated[bool, typer.Option("--every", help="from every time with enough frames before it")] = False,
@@ -249,7 +249,7 @@ def evaluate(
     from nowcast.writers import require_writable, write_dataset
 
     if out is not None:
-        require_writable(out)
+        require_writable(out, table=True)
     scores = run.evaluate(
         forecast_path,
         paths,

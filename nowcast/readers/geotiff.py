@@ -57,11 +57,9 @@ class GeoTIFFReader:
     def recognises(self, path: Path) -> bool:
         if path.is_dir() or not is_tiff(path):
             return False
-        import tifffile
-
         try:
             with opened(path) as file:
-                codes = {tag.code for tag in file.pages[0].tags}
+                codes = {tag.code for tag in file.pages.first.tags}
         except Exception:  # damage is told when the file is opened
             return False
         return _KEYS in codes and (_MATRIX in codes or {_SCALE, _TIEPOINT} <= codes)
@@ -97,10 +95,8 @@ class GeoTIFFReader:
 
 
 def _described(path: Path) -> _Raster:
-    import tifffile
-
     with opened(path) as file:
-        page = file.pages[0]
+        page = file.pages.first
         tags = {tag.code: tag.value for tag in page.tags}
         keys = _keys(tags[_KEYS])
         said, units = _metadata(str(tags.get(_GDAL, "")))
@@ -111,7 +107,7 @@ def _described(path: Path) -> _Raster:
         return _Raster(
             shape=(sizes["Y"], sizes["X"]),
             bands=sizes.get("S", 1),
-            dtype=page.dtype,
+            dtype=np.dtype(page.dtype or "u1"),
             axes=page.axes,
             transform=_transform(path, tags, keys),
             crs=_crs(keys),
@@ -195,11 +191,9 @@ def _axis_attrs(axis: str) -> dict[str, str]:
 
 
 def _load(path: Path, raster: _Raster, _first: int, _stop: int) -> np.ndarray:
-    import tifffile
-
-    with parsing(str(path)), tifffile.TiffFile(path) as file:
+    with parsing(str(path)), opened(path) as file:
         try:
-            values = file.pages[0].asarray(maxworkers=1)
+            values = file.pages.first.asarray(maxworkers=1)
         except (ValueError, ImportError) as error:
             if "imagecodecs" in str(error):
                 raise MachineError(

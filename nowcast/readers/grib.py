@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import BinaryIO
 
 import xarray as xr
 
@@ -73,4 +74,42 @@ def _require_whole(path: Path) -> None:
                     needed=f"{place + length} bytes" if start[:4] == b"GRIB" else "GRIB ... 7777",
                     next_step="fetch it again, or leave it out",
                 )
+            file.seek(place)
+            if not _sections_fit(file, edition, length):
+                raise InputError(
+                    f"{path}: damaged, the sections of message {count} do not fit together",
+                    needed=f"sections that fill its {length} bytes",
+                    next_step="fetch it again, or leave it out",
+                )
             place, count = place + length, count + 1
+
+
+def _sections_fit(file: BinaryIO, edition: int, length: int) -> bool:
+    """Whether the sections of the message that begins here follow each other to its end: ecCodes crashes on others."""
+    if edition == 1:
+        file.seek(8, 1)
+        left, flags = length - 12, None
+        order = [1]
+        while order:
+            head = file.read(8)
+            size = int.from_bytes(head[:3], "big")
+            if flags is None:
+                flags = head[7] if len(head) == 8 else 0
+                order += [2] * bool(flags & 128) + [3] * bool(flags & 64) + [4]
+            left -= size
+            if size < 8 or left < 0:
+                return False
+            file.seek(size - 8, 1)
+            order.pop(0)
+        return left == 0
+    file.seek(16, 1)
+    left, before = length - 20, 0
+    while left > 0:
+        head = file.read(5)
+        size, number = int.from_bytes(head[:4], "big"), head[4] if len(head) == 5 else 0
+        follows = number == before + 1 or (number == 3 and before == 1) or (number in (2, 3, 4) and before == 7)
+        if size < 5 or size > left or not follows:
+            return False
+        file.seek(size - 5, 1)
+        left, before = left - size, number
+    return left == 0 and before == 7

@@ -11,7 +11,7 @@ import zipfile
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import xarray as xr
@@ -81,8 +81,7 @@ def _names(path: Path) -> set[str]:
 
 
 def _opened(file: zipfile.ZipFile, name: str) -> BinaryIO:
-    member: Any = file.open(f"{name}.npy")
-    return member  # type: ignore[no-any-return]
+    return cast(BinaryIO, file.open(f"{name}.npy"))
 
 
 def _read_header(member: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -150,7 +149,7 @@ class _DatesAlone(pickle.Unpickler):
         if (module, name) == ("datetime", "datetime"):
             return datetime
         if name == "_reconstruct" and module in ("numpy.core.multiarray", "numpy._core.multiarray"):
-            return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
+            return np._core.multiarray._reconstruct
         if module == "numpy" and name in ("ndarray", "dtype"):
             return getattr(np, name)
         raise UnsafeError(

@@ -68,7 +68,7 @@ class PGMReader:
         if said.get("param") != "CorrectedReflectivity":
             attrs = {"long_name": said.get("param", "grey level"), "units": "1"}
             return xr.Dataset({"grey_level": (("y", "x"), values, attrs)}, coords=coords)
-        attrs = {
+        reflectivity: dict[str, Any] = {
             "units": "dBZ",
             "standard_name": "equivalent_reflectivity_factor",
             "long_name": " ".join(said[key] for key in ("producttype", "productname") if key in said),
@@ -78,8 +78,8 @@ class PGMReader:
             "no_echo_value": NO_ECHO,
         }
         if "crs" in coords:
-            attrs["grid_mapping"] = "crs"
-        return xr.Dataset({"reflectivity": (("y", "x"), values, attrs)}, coords=coords)
+            reflectivity["grid_mapping"] = "crs"
+        return xr.Dataset({"reflectivity": (("y", "x"), values, reflectivity)}, coords=coords)
 
 
 def _opened(path: Path) -> BinaryIO:

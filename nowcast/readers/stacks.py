@@ -92,7 +92,7 @@ def dataset_of(stacks: Sequence[Stack], path: Path, options: Options) -> xr.Data
     first = stacks[0]
     dated = all(stack.start is not None for stack in stacks)
     times = [_times(stack, path, options, dated) for stack in stacks]
-    attrs = {"long_name": "intensity", **first.attrs}
+    attrs = {"long_name": "intensity", "units": "1", **first.attrs}
     name = str(attrs.pop("name", "intensity"))
     coords: dict[str, xr.Variable] = {"y": _side(first, 0, options), "x": _side(first, 1, options)}
     data = first.data if len(stacks) == 1 else da.concatenate([stack.data for stack in stacks])

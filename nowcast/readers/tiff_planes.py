@@ -27,6 +27,7 @@ MISSING = -1
 """The directory of a plane that no file holds."""
 
 CHUNK_BYTES = 2**23
+MOST_PAGES = 256
 """Of the frames that are loaded at once, where they are small."""
 
 _QUIET = logging.NullHandler()
@@ -118,7 +119,8 @@ def frames_of(layout: Layout, path: Path, options: Options) -> tuple[da.Array, t
     load = _Load(tuple(file.path for file in layout.files), planes, kind, how, grey, samples, dtype)
     weight = max(1, int(np.prod(shape)) * max(dtype.itemsize, kind.stored.itemsize * planes.shape[1]))
     frames = planes.shape[0]
-    data = lazily(path, load, frames=frames, shape=shape, dtype=dtype, at_once=max(1, CHUNK_BYTES // weight))
+    at_once = max(1, min(CHUNK_BYTES // weight, MOST_PAGES // (depth * planes.shape[2])))
+    data = lazily(path, load, frames=frames, shape=shape, dtype=dtype, at_once=at_once)
     return data, COLOURS if samples == 3 and kind.colours else ()
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import xarray as xr
 
 from nowcast.config import Settings
 from nowcast.cube import label
@@ -14,9 +18,19 @@ from nowcast.readers import reading
 from nowcast.run.preparing import cut
 from nowcast.run.source import Source, cube_from
 from nowcast.scaling import Scaler
+from nowcast.sealing import is_sealed
 from nowcast.windows import PARTS
 
 __all__ = ["inspect"]
+
+
+def _unsealed(source: Source) -> str | None:
+    """The first of the files given that nothing of ours vouches for, by name."""
+    if isinstance(source, xr.DataArray):
+        return None
+    paths = [source] if isinstance(source, str | os.PathLike) else list(source)
+    found = [Path(path) for path in paths if Path(path).exists()]
+    return next((path.name for path in found if not is_sealed(path)), None)
 
 
 def inspect(
@@ -43,6 +57,11 @@ def inspect(
         cube = cube_from(source, variable=variable, channel=channel, options=options)
         with reading(label(cube)):
             description = describe(cube)
+        if (unsealed := _unsealed(source)) is not None:
+            description.warnings.append(
+                f"{unsealed} carries no checksums of nowcast: its format may not show damage within its values; "
+                "nowcast convert makes a copy that does"
+            )
         try:
             context, horizon, parts = cut(cube, Settings())
             training = cube.isel(time=parts.frames("training"))

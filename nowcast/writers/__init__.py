@@ -80,14 +80,12 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str]) -> Path:
     MachineError
         The disk is full, or the place may not be written.
     """
-    path = require_writable(path)
-    if path.suffix not in _WRITERS or _is_ome(path):
-        raise InputError(f"{path}: only frames can be an animation or an image", needed="'.nc' or '.zarr'")
+    path = require_writable(path, table=True)
     return _write(cf.encode_dataset(dataset), path, None)
 
 
-def require_writable(path: str | os.PathLike[str]) -> Path:
-    """The path, if an output may go there: asked before long work, not after it.
+def require_writable(path: str | os.PathLike[str], *, table: bool = False) -> Path:
+    """The path, if an output may go there, a cube or (with `table`) any dataset: asked before long work, not after it.
 
     Raises
     ------
@@ -106,6 +104,8 @@ def require_writable(path: str | os.PathLike[str]) -> Path:
             needed="'.nc' for CF-NetCDF, '.zarr' for a zarr store, '.ome.tif' or '.ome.zarr' for microscopy, "
             "or to look at: " + ", ".join(animation.SUFFIXES),
         )
+    if table and (path.suffix not in _WRITERS or _is_ome(path)):
+        raise InputError(f"{path}: only frames can be an animation or an image", needed="'.nc' or '.zarr'")
     store = path.suffix == ".zarr"
     ours = not path.is_file() if store else not path.is_dir()
     if store and path.is_dir():

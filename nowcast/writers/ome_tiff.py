@@ -62,9 +62,9 @@ def _write(cube: xr.DataArray, path: Path, dtype: np.dtype[Any], progress: Progr
     def pages(image: Image) -> Iterator[np.ndarray]:
         for block in blocks(image.frames, dtype):
             for page in block.reshape(-1, *block.shape[2:]):
-                yield page
                 if progress is not None:
                     progress(next(done), total)
+                yield page
 
     bigtiff = cube.size * dtype.itemsize > LARGEST_CLASSIC
     with tifffile.TiffWriter(path, bigtiff=bigtiff, ome=True) as file:

@@ -1,6 +1,6 @@
-"""Six worlds, from the files as they are to a forecast in their own format: `nowcast fit`, `forecast`, sizes and times.
+"""Six worlds, from the files as they are to a forecast in their own format: `nowcast fit` and `forecast`.
 
-`python tests/benchmarks/bench_worlds.py [FOLDER] [--minutes 1]`: needs `../shared/data`; what was written stays in FOLDER.
+`python tests/benchmarks/bench_worlds.py [FOLDER] [--minutes 1]` needs `../shared/data`; what it writes stays.
 """
 
 from __future__ import annotations

@@ -268,7 +268,9 @@ def _film(name: str) -> Callable[[Path], Path]:
 
         frames, side = 12, 64
         cube = echoes(frames, side).fillna(0)
-        grey = (cube * 10).astype("uint8").rename("grey").drop_vars("crs").assign_attrs(units="1", long_name="grey level")
+        grey = (
+            (cube * 10).astype("uint8").rename("grey").drop_vars("crs").assign_attrs(units="1", long_name="grey level")
+        )
         grey.attrs.pop("grid_mapping")
         grey.encoding = {}
         return nowcast.write_cube(grey, folder / name)

@@ -40,7 +40,15 @@ def test_lengths(size: float, unit: str, expected: tuple[float, str] | None) -> 
 
 @pytest.mark.parametrize(
     ("span", "unit", "expected"),
-    [(2, "min", 120), (5, "s", 5), (5, "seconds", 5), (40, "ms", 0.04), (1, "h", 3600), (1, "parsec", None), (0, "s", None)],
+    [
+        (2, "min", 120),
+        (5, "s", 5),
+        (5, "seconds", 5),
+        (40, "ms", 0.04),
+        (1, "h", 3600),
+        (1, "parsec", None),
+        (0, "s", None),
+    ],
 )
 def test_spans(span: float, unit: str, expected: float | None) -> None:
     assert in_seconds(span, unit) == expected
@@ -70,7 +78,9 @@ def test_without_a_start_times_count_from_the_first_frame() -> None:
 def test_a_single_frame_has_a_time_only_if_the_file_has() -> None:
     assert "time" not in dataset_of([Stack("a", frames(1))], PATH, Options()).coords
     dated = Stack("a", frames(1), start=pd.Timestamp("2020-01-02"))
-    assert dataset_of([dated], PATH, Options())["time"].values.tolist() == [np.datetime64("2020-01-02", "ns").astype(int)]
+    assert dataset_of([dated], PATH, Options())["time"].values.tolist() == [
+        np.datetime64("2020-01-02", "ns").astype(int)
+    ]
 
 
 def test_images_alike_are_sequences_and_others_are_chosen_by_name() -> None:
@@ -88,7 +98,7 @@ def test_planes() -> None:
     assert planes_of(5, PATH, Options(z="MAX")) == "max"
     assert planes_of(5, PATH, Options(z=4)) == 4
     for wrong in (None, "5", "median", "-1"):
-        with pytest.raises(InputError, match="planes|--z"):
+        with pytest.raises(InputError, match=r"planes|--z"):
             planes_of(5, PATH, Options(z=wrong))
     assert reduced_dtype(np.dtype("uint8"), "max", 5) == np.uint8
     assert reduced_dtype(np.dtype("uint16"), "sum", 5) == np.float32

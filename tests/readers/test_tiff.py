@@ -219,7 +219,8 @@ def multifile(folder: Path, name: str = "{}.ome.tif") -> list[Path]:
     """One file for each of three times."""
     uuids = [f"urn:uuid:0000000{number}-0000-0000-0000-000000000000" for number in range(3)]
     runs = "".join(
-        f'<TiffData FirstT="{number}" IFD="0" PlaneCount="1"><UUID FileName="{name.format(number)}">{uuid}</UUID></TiffData>'
+        f'<TiffData FirstT="{number}" IFD="0" PlaneCount="1">'
+        f'<UUID FileName="{name.format(number)}">{uuid}</UUID></TiffData>'
         for number, uuid in enumerate(uuids)
     )
     paths = []
@@ -259,7 +260,7 @@ def test_cut_short(tmp_path: Path) -> None:
     content = path.read_bytes()
     for part in (0.2, 0.5, 0.9, 0.99):
         path.write_bytes(content[: int(part * len(content))])
-        with pytest.raises(InputError, match="damaged|cannot be read"):
+        with pytest.raises(InputError, match=r"damaged|cannot be read"):
             open_cube(path).compute()
 
 
