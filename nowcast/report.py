@@ -188,7 +188,8 @@ def picture(
     rows_up, columns_right, size = _upright(one)
     texts = lead_texts(one["lead_time"])
     height = one.shape[1] / one.shape[2]
-    figure = Figure(figsize=(2.1 * len(leads) + 1.2, 2.1 * height * 3 + 1.1), layout="constrained")
+    side = max(2.1, 5.0 / len(leads))  # few frames are drawn larger, so that the title finds room
+    figure = Figure(figsize=(side * len(leads) + 1.6, side * height * 3 + 1.1), layout="constrained")
     axes = figure.subplots(3, len(leads), squeeze=False)
     image: Any = None
     with mpl.rc_context({"font.size": 9}):
@@ -203,10 +204,17 @@ def picture(
                     place.set_title(f"+{texts[lead]}")
             axes[row, 0].set_ylabel(name)
         units = observed.attrs.get("units", "")
-        figure.colorbar(image, ax=axes, shrink=0.8, label=f"{observed.name} ({units})", ticks=levels, extend="max")
+        figure.colorbar(
+            image,
+            ax=axes,
+            shrink=0.8,
+            label=str(observed.name) + (f" ({units})" if units else ""),
+            ticks=levels,
+            extend="max",
+        )
         moment = str(np.datetime_as_string(start, "m")).replace("T", " ")
         figure.suptitle(f"{observed.attrs.get('long_name', observed.name)}, forecast from {moment} UTC{size}")
-        figure.savefig(path, dpi=110, format="png")
+        figure.savefig(path, dpi=110, format="png", bbox_inches="tight")
 
 
 def _liveliest(forecast: xr.DataArray, observed: xr.DataArray) -> int:

@@ -204,6 +204,7 @@ FACTS = (
         "1970-01-01T00:00:00",
         "1970-01-01T00:28:55.940000",
         59.86,
+        units="1",
         pixel=(0.3514, 0.3514, "um"),
     ),
     Fact(
@@ -213,6 +214,7 @@ FACTS = (
         "1970-01-01T00:00:00",
         "1970-01-01T03:55:00",
         300,
+        units="1",
         pixel=(0.5, 0.5, "um"),
         options={"axes": "TYX", "time_step": "5min", "pixel_size": "0.5um"},
     ),
@@ -223,6 +225,7 @@ FACTS = (
         ...,  # type: ignore[arg-type]
         ...,  # type: ignore[arg-type]
         180,
+        units="1",
         pixel=(0.4151, 0.4151, "um"),
         options={"z": "max"},
     ),

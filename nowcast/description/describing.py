@@ -125,9 +125,7 @@ def _warnings(cube: xr.DataArray, frame_valid: np.ndarray, lowest: float, highes
         found.append("no units are stated: scores and thresholds will be in unnamed units")
     absent = cube.attrs.get("absent_chunks")
     if absent:
-        found.append(
-            f"{absent} chunks are absent from the store" + ("" if "missing" in absent else ", read as its fill value")
-        )
+        found.append(f"absent chunks: {absent}" + ("" if "missing" in absent else ", read as the store's fill value"))
     if cube.sizes["time"] == 1:
         found.append("one frame only: nothing to learn from and no motion to follow")
     if grid_step(cube) is None:

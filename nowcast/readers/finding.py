@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from nowcast.errors import InputError, MachineError, NowcastWarning
+from nowcast.readers.naming import natural
 
 __all__ = ["PathLike", "find", "refusal"]
 
@@ -59,7 +60,7 @@ def _spread(text: str, recognised: Callable[[Path], bool]) -> list[Path]:
     except (OSError, ValueError) as error:
         raise InputError(f"{text!r}: no usable path", found=str(error)) from error
     if not exists and any(sign in text for sign in "*?["):
-        matches = sorted((Path(name) for name in glob.glob(str(path), recursive=True)), key=_natural)  # noqa: PTH207  (absolute patterns)
+        matches = sorted((Path(name) for name in glob.glob(str(path), recursive=True)), key=natural)  # noqa: PTH207  (absolute patterns)
         if not matches:
             raise InputError(f"{text}: no file matches", next_step=f"ls {path.parent}")
         return [file for match in matches for file in _entries(match, recognised)]
@@ -72,7 +73,7 @@ def _entries(path: Path, recognised: Callable[[Path], bool]) -> list[Path]:
     if not path.is_dir() or recognised(path):
         return [path]
     try:
-        entries = sorted((entry for entry in path.iterdir() if not entry.name.startswith(".")), key=_natural)
+        entries = sorted((entry for entry in path.iterdir() if not entry.name.startswith(".")), key=natural)
     except PermissionError as error:
         raise MachineError(f"{path}: may not be read", next_step=f"chmod -R u+rX {path}") from error
     if not entries:
@@ -122,11 +123,6 @@ def refusal(path: Path, recognised: Callable[[Path], bool]) -> str | None:
     if all(sign.isprintable() or sign.isspace() for sign in text.replace("\ufffd", "\0")):
         return f"text that begins {' '.join(text.split())[:32]!r}"
     return f"an unknown format that begins with the bytes {start[:8].hex(' ')}"
-
-
-def _natural(path: Path) -> list[tuple[int, int, str]]:
-    parts = re.split(r"(\d+)", str(path))
-    return [(0, int(part), part) if part.isdigit() and part.isascii() else (1, 0, part) for part in parts]
 
 
 def _missing(path: Path) -> InputError:

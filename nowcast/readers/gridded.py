@@ -15,6 +15,7 @@ from nowcast.readers.axes import meanings, roles
 from nowcast.readers.channels import select_extra
 from nowcast.readers.dating import stated, timed
 from nowcast.readers.lazy import guarded
+from nowcast.readers.naming import Place
 from nowcast.readers.options import Options
 from nowcast.readers.packing import unpack
 from nowcast.readers.timing import decoded, has_times
@@ -43,12 +44,12 @@ class Field:
         return next((dim for dim, found in self.roles.items() if found == role), None)
 
 
-def as_cube(dataset: xr.Dataset, label: str, options: Options, *, number: int | None = None) -> xr.DataArray:
+def as_cube(dataset: xr.Dataset, label: str, options: Options, *, place: Place | None = None) -> xr.DataArray:
     """The cube of one file, dims `(time, channel, y, x)`, lazy.
 
     Parameters
     ----------
-    number
+    place
         Which frame of a series of files it is, for a frame that nothing else gives a time.
 
     Raises
@@ -67,13 +68,14 @@ def as_cube(dataset: xr.Dataset, label: str, options: Options, *, number: int | 
     array = labelled(dataset, field, label)
     array, names = select_extra(array, field.roles, label, options.channel)
     if "time" not in array.dims:
-        array, name = timed(array, dataset, label, options, number)
+        array, name = timed(array, dataset, label, options, place)
         names = {"time": name, **names} if name else names
     elif "time" not in array.coords:
-        array = stated(array, dataset, label, options, number)
+        array = stated(array, dataset, label, options, place)
     if "channel" not in array.dims:
-        array = array.expand_dims("channel")
-    array = array.transpose(*DIMS)
+        array = array.expand_dims("channel", axis=1 + array.dims.index("time"))
+    if array.dims != DIMS:
+        array = array.transpose(*DIMS)
     return check(with_source_dims(array, {ours: names[ours] for ours in DIMS if ours in names}))
 
 

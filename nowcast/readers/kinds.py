@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os.path
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import xarray as xr
 
 from nowcast.errors import InputError
 
-__all__ = ["STEP_SHARE", "equal", "name_of", "require_one_kind"]
+__all__ = ["STEP_SHARE", "Part", "equal", "require_one_kind"]
 
 STEP_SHARE = 1e-3
 """Coordinates of two files are the same grid when they differ by no more than this share of a grid step."""
@@ -22,8 +22,50 @@ MOST_KINDS = 20
 LISTED = 8
 
 
-def require_one_kind(cubes: Sequence[xr.DataArray]) -> None:
-    """Refuse cubes that are not frames of one field.
+@dataclass(slots=True)
+class Part:
+    """What of the cube of one file is needed to join it with others; plain, for there may be tens of thousands."""
+
+    file: str
+    name: str
+    dims: tuple[str, ...]
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunks: tuple[tuple[int, ...], ...]
+    coords: dict[str, xr.Variable]
+    attrs: dict[Any, Any]
+    encoding: dict[Any, Any]
+    data: Any
+    """Dask's; None if the file is opened again for its values."""
+
+    @classmethod
+    def of(cls, cube: xr.DataArray) -> Part:
+        return cls(
+            file=str(cube.encoding.get("source", "a file")),
+            name=str(cube.name),
+            dims=tuple(map(str, cube.dims)),
+            shape=cube.shape,
+            dtype=cube.dtype,
+            chunks=cube.chunks or tuple((size,) for size in cube.shape),
+            coords={str(name): variable for name, variable in cube.coords.variables.items()},
+            attrs=dict(cube.attrs),
+            encoding=dict(cube.encoding),
+            data=cube.data,
+        )
+
+    @property
+    def times(self) -> np.ndarray:
+        values: np.ndarray = self.coords["time"].values
+        return values
+
+    @property
+    def sequence(self) -> np.ndarray | None:
+        """Of each frame, where the file has several."""
+        return self.coords["sequence"].values if "sequence" in self.coords else None
+
+
+def require_one_kind(parts: Sequence[Part]) -> None:
+    """Refuse files that are not frames of one field.
 
     Raises
     ------
@@ -31,27 +73,21 @@ def require_one_kind(cubes: Sequence[xr.DataArray]) -> None:
         Two differ in variable, units, dims, size, coordinates or projection: of two files, in what they differ; of
         more, a list of the kinds.
     """
-    kinds: list[list[xr.DataArray]] = []
+    kinds: list[list[Part]] = []
     against_first: InputError | None = None
-    for cube in cubes:
+    for part in parts:
         for members in kinds:
-            difference = _difference(members[0], cube)
+            difference = _difference(members[0], part)
             if difference is None:
-                members.append(cube)
+                members.append(part)
                 break
             against_first = against_first or difference
         else:
-            kinds.append([cube])
+            kinds.append([part])
         if len(kinds) > MOST_KINDS:
             break
-    if against_first is None:
-        return
-    raise against_first if len(cubes) == 2 else _listed(cubes, sorted(kinds, key=len, reverse=True))
-
-
-def name_of(cube: xr.DataArray) -> str:
-    """The file that a cube came from."""
-    return str(cube.encoding.get("source", "a file"))
+    if against_first is not None:
+        raise against_first if len(parts) == 2 else _listed(parts, sorted(kinds, key=len, reverse=True))
 
 
 def equal(one: Any, two: Any) -> bool:
@@ -69,42 +105,40 @@ def equal(one: Any, two: Any) -> bool:
     return bool(np.array_equal(one, two, equal_nan=floats))
 
 
-def _listed(cubes: Sequence[xr.DataArray], kinds: Sequence[Sequence[xr.DataArray]]) -> InputError:
+def _listed(parts: Sequence[Part], kinds: Sequence[Sequence[Part]]) -> InputError:
     told = [_told(members[0]) for members in kinds]
     differ = [what for what in told[0] if len({each[what] for each in told}) > 1]
     lines = [
-        f"{len(members)} file(s) as {name_of(members[0])}: "
-        f"{each['variable']} ({each['units']}), {each['size']}"
+        f"{len(members)} file(s) as {members[0].file}: {each['variable']} ({each['units']}), {each['size']}"
         + "".join(f", {each[what]}" for what in ("projection", "extent") if what in differ)
         for members, each in zip(kinds[:LISTED], told, strict=False)
     ]
     more = f"\n{' ' * 10}and {len(kinds) - LISTED} more" if len(kinds) > LISTED else ""
-    beyond = "over " if len(kinds) > MOST_KINDS else ""
-    count = f"{beyond}{min(len(kinds), MOST_KINDS)}"
-    steps = [f"those of one kind: {_glob(kinds[0], cubes)}"]
+    count = f"over {MOST_KINDS}" if len(kinds) > MOST_KINDS else f"{len(kinds)}"
+    step = f"those of one kind: {_glob(kinds[0], parts)}"
     if "variable" in differ:
-        steps.append(f"--variable {kinds[0][0].name}, if all hold it")
+        step += f"; or --variable {kinds[0][0].name}, if all hold it"
     return InputError(
-        f"these {len(cubes)} files are of {count} kinds, not one: {', '.join(differ) or 'coordinates'} differ",
+        f"these {len(parts)} files are of {count} kinds, not one: {', '.join(differ) or 'coordinates'} differ",
         found=("\n" + " " * 10).join(lines) + more,
         needed="one variable in one unit on one grid",
-        next_step="; or ".join(steps),
+        next_step=step,
     )
 
 
-def _told(cube: xr.DataArray) -> dict[str, str]:
-    mapping = cube.coords.get(cube.attrs.get("grid_mapping", ""))
-    edges = [
-        f"{axis} {cube[axis].values.flat[0]:g} to {cube[axis].values.flat[-1]:g}"
+def _told(part: Part) -> dict[str, str]:
+    mapping = part.coords.get(str(part.attrs.get("grid_mapping", "")))
+    ends = {
+        axis: part.coords[axis].values.ravel()[[0, -1]]
         for axis in ("y", "x")
-        if axis in cube.coords and cube[axis].dtype.kind in "iuf"
-    ]
+        if axis in part.coords and part.coords[axis].dtype.kind in "iuf"
+    }
     return {
-        "variable": str(cube.name),
-        "units": str(cube.attrs.get("units", "no units")),
-        "size": " x ".join(map(str, cube.shape[1:])) + " (channel, y, x)",
+        "variable": part.name,
+        "units": str(part.attrs.get("units", "no units")),
+        "size": " x ".join(map(str, part.shape[1:])) + " (channel, y, x)",
         "projection": "no projection" if mapping is None else _projection(mapping.attrs),
-        "extent": " ".join(edges),
+        "extent": ", ".join(f"{axis} {first:g} to {last:g}" for axis, (first, last) in ends.items()),
     }
 
 
@@ -114,19 +148,26 @@ def _projection(attrs: dict[Any, Any]) -> str:
     return " ".join(map(str, [name, *numbers]))
 
 
-def _glob(members: Sequence[xr.DataArray], cubes: Sequence[xr.DataArray]) -> str:
+def _glob(members: Sequence[Part], parts: Sequence[Part]) -> str:
     """A pattern that only these files match, or else in words."""
-    ours = [name_of(cube) for cube in members]
-    names = {name_of(cube) for cube in cubes} - set(ours)
-    start = os.path.commonprefix(ours)
-    end = os.path.commonprefix([name[len(start) :][::-1] for name in ours])[::-1]
+    ours = [part.file for part in members]
+    others = {part.file for part in parts} - set(ours)
+    start = _beginning(ours)
+    end = _beginning([name[len(start) :][::-1] for name in ours])[::-1]
     pattern = f"{start}*{end}"
-    if len(ours) > 1 and "/" not in end and not any(fnmatchcase(name, pattern) for name in names):
+    if len(ours) > 1 and "/" not in end and not any(fnmatchcase(name, pattern) for name in others):
         return f"'{pattern}'"
     return f"the {len(ours)} like {Path(ours[0]).name}"
 
 
-def _difference(first: xr.DataArray, other: xr.DataArray) -> InputError | None:
+def _beginning(names: Sequence[str]) -> str:
+    """What all have in common, letter by letter; of all only the first and the last in order need be compared."""
+    first, last = min(names), max(names)
+    length = next((place for place, letter in enumerate(first) if letter != last[place]), len(first))
+    return first[:length]
+
+
+def _difference(first: Part, other: Part) -> InputError | None:
     """What keeps two files from being one cube, naming both; None if nothing does."""
     units = first.attrs.get("units"), other.attrs.get("units")
     names = first.attrs.get("source_dims"), other.attrs.get("source_dims")
@@ -141,37 +182,38 @@ def _difference(first: xr.DataArray, other: xr.DataArray) -> InputError | None:
     if first.shape[1:] != other.shape[1:]:
         return _unlike(first, other, "another size (channel, y, x)", first.shape[1:], other.shape[1:])
     for name, coord in first.coords.items():
-        if coord.ndim and "time" not in coord.dims:
+        if coord.ndim and "time" not in coord.dims and coord is not other.coords.get(name):
             if name not in other.coords or other.coords[name].dims != coord.dims:
-                return _unlike(first, other, "other coordinates", name, sorted(map(str, other.coords)))
+                return _unlike(first, other, "other coordinates", name, sorted(other.coords))
             difference = _coordinates(first, other, name)
             if difference is not None:
                 return difference
     mapping, theirs = first.attrs.get("grid_mapping"), other.attrs.get("grid_mapping")
-    if mapping != theirs or (mapping in first.coords and not equal(first[mapping].attrs, other[theirs].attrs)):
-        ours = first[mapping].attrs if mapping in first.coords else mapping
-        found = other[theirs].attrs if theirs in other.coords else theirs
+    ours = first.coords[mapping].attrs if mapping in first.coords else mapping
+    found = other.coords[theirs].attrs if theirs in other.coords else theirs
+    if mapping != theirs or not equal(ours, found):
         return _unlike(first, other, "another projection (grid mapping)", ours, found, "reproject one of them")
     return None
 
 
 def _unlike(
-    first: xr.DataArray, other: xr.DataArray, what: str, ours: Any, theirs: Any, next_step: str = "open them apart"
+    first: Part, other: Part, what: str, ours: Any, theirs: Any, next_step: str = "open them apart"
 ) -> InputError:
     return InputError(
-        f"{name_of(other)}: {what} than in {name_of(first)}",
+        f"{other.file}: {what} than in {first.file}",
         found=str(theirs),
         needed=str(ours),
         next_step=next_step,
     )
 
 
-def _coordinates(first: xr.DataArray, other: xr.DataArray, name: Hashable) -> InputError | None:
+def _coordinates(first: Part, other: Part, name: str) -> InputError | None:
     ours, theirs = first.coords[name].values, other.coords[name].values
-    if ours is theirs:
-        return None
     if ours.dtype.kind not in "iuf" or theirs.dtype.kind not in "iuf":
-        return None if np.array_equal(ours, theirs) else _unlike(first, other, f"another coordinate {name!r}", ours, theirs)
+        same = np.array_equal(ours, theirs)
+        return None if same else _unlike(first, other, f"another coordinate {name!r}", ours, theirs)
+    if np.array_equal(ours, theirs):
+        return None
     ours, theirs = ours.astype(float), theirs.astype(float)
     apart = np.abs(ours - theirs)
     largest = float(np.nanmax(apart)) if np.isfinite(apart).any() else 0.0
@@ -180,7 +222,7 @@ def _coordinates(first: xr.DataArray, other: xr.DataArray, name: Hashable) -> In
         return None
     units = first.coords[name].attrs.get("units", "")
     return InputError(
-        f"{name_of(other)}: coordinate {name!r} is not that of {name_of(first)}",
+        f"{other.file}: coordinate {name!r} is not that of {first.file}",
         found=f"up to {largest:.6g} {units} apart".replace("  ", " "),
         needed=f"at most {allowed:.3g} ({STEP_SHARE:g} of a grid step)",
         next_step="open them apart, or bring them to one grid first",
@@ -189,7 +231,5 @@ def _coordinates(first: xr.DataArray, other: xr.DataArray, name: Hashable) -> In
 
 def _step(values: np.ndarray) -> float:
     """The distance of neighbours along the axis where they lie further apart; a part of the value if there are none."""
-    steps = [
-        np.nanmedian(np.abs(np.diff(values, axis=axis))) for axis in range(values.ndim) if values.shape[axis] > 1
-    ]
+    steps = [np.nanmedian(np.abs(np.diff(values, axis=axis))) for axis in range(values.ndim) if values.shape[axis] > 1]
     return float(max(steps)) if steps else float(np.nanmax(np.abs(values))) * 1e-3

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from functools import lru_cache, partial
 from pathlib import Path
 
 import xarray as xr
 
 from nowcast.errors import InputError
+from nowcast.progress import bar
 from nowcast.readers.damage import parsing
 from nowcast.readers.finding import PathLike, find, refusal
 from nowcast.readers.forecasts import as_forecast
@@ -15,8 +18,10 @@ from nowcast.readers.geotiff import GeoTIFFReader
 from nowcast.readers.gif import GIFReader
 from nowcast.readers.grib import GRIBReader
 from nowcast.readers.gridded import as_cube
-from nowcast.readers.joining import apart, join, series_numbers
+from nowcast.readers.joining import apart, join
+from nowcast.readers.kinds import Part
 from nowcast.readers.knmi import KNMIReader
+from nowcast.readers.naming import Place, places
 from nowcast.readers.netcdf import NetCDFReader
 from nowcast.readers.npz import NPZReader
 from nowcast.readers.odim import ODIMReader
@@ -25,6 +30,7 @@ from nowcast.readers.options import Options
 from nowcast.readers.pgm import PGMReader
 from nowcast.readers.pictures import PicturesReader
 from nowcast.readers.protocol import Reader
+from nowcast.readers.reopening import let_go
 from nowcast.readers.shaping import shaped
 from nowcast.readers.tiff import TIFFReader
 from nowcast.readers.video import VideoReader
@@ -48,6 +54,9 @@ READERS: tuple[Reader, ...] = (
     PicturesReader(),
 )
 """The first that recognises a path opens it: the more particular a format, the further ahead."""
+
+MOST_HELD = 64
+"""Of more files than these, each is let go after a look, and opened again for its values."""
 
 Chunks = Mapping[str, int] | int | str
 
@@ -153,12 +162,7 @@ def open_cube(
         coarsen=coarsen,
         size=size,
     )
-    files = find(path, _recognised)
-    cubes = []
-    for file, number in zip(files, series_numbers(files), strict=True):
-        with parsing(str(file)):
-            cubes.append(as_cube(_open(file, options), str(file), options, number=number))
-    cube = shaped(join(apart(cubes)), options)
+    cube = shaped(_joined(path, options), options)
     if chunks is None:
         return cube
     encoding = cube.encoding
@@ -178,24 +182,61 @@ def open_forecast(path: PathLike) -> xr.DataArray:
     InputError
         It is not a forecast, or what `open_cube` refuses.
     """
-    files = find(path, _recognised)
+    known = _Known()
+    files = find(path, known)
     if len(files) > 1:
         raise InputError(f"{path}: {len(files)} files", needed="one forecast", next_step=f"give one: {files[0]}")
     with parsing(str(files[0])):
-        return as_forecast(_open(files[0], Options()), str(files[0]))
+        return as_forecast(known.open(files[0], Options()), str(files[0]))
 
 
-def _recognised(path: Path) -> bool:
-    return any(reader.recognises(path) for reader in READERS)
+def _joined(path: PathLike | Sequence[PathLike], options: Options) -> xr.DataArray:
+    known = _Known()
+    files = find(path, known)
+    if len(files) == 1:
+        with parsing(str(files[0])):
+            return as_cube(known.open(files[0], options), str(files[0]), options)
+    parts: list[Part] = []
+    many = len(files) > MOST_HELD
+    with bar("open", len(files)) if many else nullcontext() as line:
+        for file, place in zip(files, places(files), strict=True):
+            with parsing(str(file)):
+                part = Part.of(as_cube(known.open(file, options), str(file), options, place=place))
+                parts.append(let_go(part, parts[0] if parts else part) if many else part)
+            if line is not None:
+                line.to(len(parts), note=file.name)
+    return join(apart(parts), partial(_again, options))
 
 
-def _open(path: Path, options: Options) -> xr.Dataset:
-    reason = refusal(path, _recognised)
-    if reason is not None:
-        raise InputError(
-            f"{path}: cannot be read",
-            found=reason,
-            needed=", ".join(reader.name for reader in READERS),
-        )
-    reader = next(reader for reader in READERS if reader.recognises(path))
-    return reader.open(path, options)
+def _again(options: Options, name: str) -> xr.DataArray:
+    """A file of many, for its values. That its time may be told by its place in a series does not matter here."""
+    status = Path(name).stat()
+    return _kept(options, name, status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=16)  # windows overlap, and a file may hold many frames
+def _kept(options: Options, name: str, *_: int) -> xr.DataArray:
+    return as_cube(_Known().open(Path(name), options), name, options, place=Place(0, name))
+
+
+class _Known:
+    """Which reader knows a path; each path is looked at once."""
+
+    def __init__(self) -> None:
+        self._readers: dict[Path, Reader | None] = {}
+
+    def __call__(self, path: Path) -> bool:
+        if path not in self._readers:
+            self._readers[path] = next((reader for reader in READERS if reader.recognises(path)), None)
+        return self._readers[path] is not None
+
+    def open(self, path: Path, options: Options) -> xr.Dataset:
+        reason = None if self._readers.get(path) else refusal(path, self)
+        reader = self._readers.get(path)
+        if reason is not None or reader is None:
+            raise InputError(
+                f"{path}: cannot be read",
+                found=reason,
+                needed=", ".join(each.name for each in READERS),
+            )
+        return reader.open(path, options)

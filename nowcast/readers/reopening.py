@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
 from typing import Any
 from uuid import uuid4
 
@@ -12,32 +14,31 @@ import numpy as np
 import xarray as xr
 
 from nowcast.errors import InputError
-from nowcast.readers.kinds import equal, name_of
+from nowcast.readers.damage import parsing
+from nowcast.readers.kinds import Part, equal
 
 __all__ = ["let_go", "reopened"]
 
 
-def let_go(cube: xr.DataArray, first: xr.DataArray) -> xr.DataArray:
-    """The cube without what reads its values, and sharing with `first` whatever is equal; zeros stand for the values.
+def let_go(part: Part, first: Part) -> Part:
+    """The part without what reads its values, and sharing with `first` whatever is equal."""
+    coords = {name: _shared(coord, first.coords.get(name)) for name, coord in part.coords.items()}
+    return replace(
+        part,
+        coords=coords,
+        attrs=_interned(part.attrs, first.attrs),
+        encoding=_interned(part.encoding, first.encoding),
+        data=None,
+    )
 
-    How the values were cut is in `encoding["preferred_chunks"]`.
+
+def reopened(parts: Sequence[Part], again: Callable[[str], xr.DataArray]) -> da.Array:
+    """The values of parts that were let go, one after the other along time; `again` opens a file by its name.
+
+    It can be pickled if `again` can: dask may call it in another process.
     """
-    zeros = np.broadcast_to(np.zeros((), cube.dtype), cube.shape)
-    coords = {name: _shared(coord.variable, first.coords.get(name)) for name, coord in cube.coords.items()}
-    kept = xr.DataArray(xr.Variable(cube.dims, zeros, _interned(cube.attrs, first.attrs)), coords, name=cube.name)
-    chunks = dict(zip(map(str, cube.dims), cube.chunks or ((size,) for size in cube.shape), strict=True))
-    kept.encoding = _interned(cube.encoding, first.encoding) | {"preferred_chunks": chunks}
-    return kept
-
-
-def reopened(cubes: Sequence[xr.DataArray], again: Callable[[str], xr.DataArray]) -> da.Array:
-    """The values of cubes that were let go, one after the other along time; `again` opens a file by its name.
-
-    It can be pickled, as `again` can: dask may call it in another process.
-    """
-    source = _Files([name_of(cube) for cube in cubes], [cube.sizes["time"] for cube in cubes], cubes[0], again)
-    cut = [cube.encoding["preferred_chunks"] for cube in cubes]
-    chunks = (sum((each["time"] for each in cut), ()), *(cut[0][str(dim)] for dim in cubes[0].dims[1:]))
+    source = _Files([part.file for part in parts], [part.shape[0] for part in parts], parts[0], again)
+    chunks = (tuple(chain.from_iterable(part.chunks[0] for part in parts)), *parts[0].chunks[1:])
     meta = np.empty((0,) * source.ndim, source.dtype)
     array: da.Array = da.from_array(source, chunks=chunks, name=f"files-{uuid4().hex}", asarray=False, meta=meta)
     return array
@@ -46,12 +47,10 @@ def reopened(cubes: Sequence[xr.DataArray], again: Callable[[str], xr.DataArray]
 class _Files:
     """What dask needs of an array: shape, dtype and slicing."""
 
-    def __init__(
-        self, names: list[str], frames: list[int], first: xr.DataArray, again: Callable[[str], xr.DataArray]
-    ) -> None:
+    def __init__(self, names: list[str], frames: list[int], first: Part, again: Callable[[str], xr.DataArray]) -> None:
         self._names, self._again = names, again
         self._edges = np.concatenate([[0], np.cumsum(frames)]).tolist()
-        self.shape, self.dtype, self.ndim = (self._edges[-1], *first.shape[1:]), first.dtype, first.ndim
+        self.shape, self.dtype, self.ndim = (self._edges[-1], *first.shape[1:]), first.dtype, len(first.shape)
 
     def __getitem__(self, key: Any) -> np.ndarray:
         along, *within = key if isinstance(key, tuple) else (key,)
@@ -66,13 +65,13 @@ class _Files:
             part = self._opened(number).data[(slice(start - low, min(stop, high) - low), *within)]
             parts.append(part.compute(scheduler="synchronous") if isinstance(part, da.Array) else part)
             start = high
-        empty = np.empty(self.shape, self.dtype)[(slice(0, 0), *within)] if not parts else None
-        joined = np.concatenate(parts) if empty is None else empty
+        joined = np.concatenate(parts or [np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *within)]])
         return joined[::stride].astype(self.dtype, copy=False)
 
     def _opened(self, number: int) -> xr.DataArray:
         name = self._names[number]
-        cube = self._again(name)
+        with parsing(name):
+            cube = self._again(name)
         expected = (self._edges[number + 1] - self._edges[number], *self.shape[1:])
         if cube.shape != expected:
             raise InputError(
@@ -84,16 +83,16 @@ class _Files:
         return cube
 
 
-def _shared(variable: xr.Variable, first: xr.DataArray | None) -> xr.Variable:
+def _shared(coord: xr.Variable, first: xr.Variable | None) -> xr.Variable:
     same = (
         first is not None
         and "time" not in first.dims
-        and variable.dims == first.dims
-        and variable.dtype == first.dtype
-        and equal(variable.attrs, first.attrs)
-        and equal(variable.values, first.values)
+        and coord.dims == first.dims
+        and coord.dtype == first.dtype
+        and equal(coord.attrs, first.attrs)
+        and equal(coord.values, first.values)
     )
-    return variable if first is None or not same else first.variable
+    return first if same and first is not None else coord
 
 
 def _interned(attrs: dict[Any, Any], first: dict[Any, Any]) -> dict[Any, Any]:

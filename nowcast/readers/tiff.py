@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ class TIFFReader:
 
     def open(self, path: Path, options: Options) -> xr.Dataset:
         """Dims `(time, [channel,] y, x)`, or without time for a single frame; y and x in um where that is known.
+
+        The field's `encoding["files"]` names all files of an OME-TIFF that are read with this one.
 
         Raises
         ------
@@ -256,7 +259,8 @@ def _ome(text: str, pages: Pages, options: Options) -> list[Stack]:
             needed="all of them in one folder, by their own names",
             next_step="fetch them too, or read what is there, the rest as missing: --missing nan",
         )
-    return [_ome_stack(image, pages, files, options) for image in images]
+    stacks = [_ome_stack(image, pages, files, options) for image in images]
+    return [replace(stack, encoding={"files": sorted({str(file.path) for file in files.values()})}) for stack in stacks]
 
 
 def _ome_stack(image: Image, pages: Pages, files: dict[str | None, Pages], options: Options) -> Stack:

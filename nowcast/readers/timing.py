@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -64,9 +65,8 @@ def decoded(name: str, variable: xr.Variable, label: str) -> xr.Variable:
         )
     plain = xr.Variable(variable.dims, variable.values, {k: v for k, v in variable.attrs.items() if k != "dtype"})
     try:
-        coder = CFDatetimeCoder(use_cftime=False, time_unit="ns")
-        values = xr.conventions.decode_cf_variable("moment", plain, decode_times=coder, decode_timedelta=False).values
-        values = values.astype("datetime64[ns]")
+        values = _whole_steps(plain, calendar)
+        values = _dates(plain) if values is None else values
     except (ValueError, OverflowError, TypeError) as error:
         raise InputError(
             f"{label}: the times of {name!r} cannot be read",
@@ -76,6 +76,38 @@ def decoded(name: str, variable: xr.Variable, label: str) -> xr.Variable:
     if variable.dtype.kind == "f":
         values = _without_jitter(values)
     return xr.Variable(variable.dims, values, attrs)
+
+
+def _dates(variable: xr.Variable) -> np.ndarray:
+    coder = CFDatetimeCoder(use_cftime=False, time_unit="ns")
+    moments = xr.conventions.decode_cf_variable("moment", variable, decode_times=coder, decode_timedelta=False)
+    values: np.ndarray = moments.values.astype("datetime64[ns]")
+    return values
+
+
+def _whole_steps(variable: xr.Variable, calendar: str) -> np.ndarray | None:
+    """Plain integers since a date after 1582 by multiplication, a tenth of the time; None if they are anything else."""
+    codes = variable.values
+    if codes.dtype.kind not in "iu" or not set(variable.attrs) <= _HARMLESS or codes.size == 0 or codes.min() < 0:
+        return None
+    first, step = _scale(str(variable.attrs["units"]), calendar)
+    if not _GREGORIAN <= first < _LATEST or int(codes.max()) > _FURTHEST // int(step.astype("int64")):
+        return None
+    values: np.ndarray = first + codes.astype("int64") * step
+    return values
+
+
+_HARMLESS = {"units", "calendar", "standard_name", "long_name", "axis", "bounds", "comment"}
+_GREGORIAN, _LATEST = np.datetime64("1583-01-01", "ns"), np.datetime64("2116-01-01", "ns")
+_FURTHEST = 2**62
+"""Nanoseconds, 146 years: from a date before `_LATEST`, within what datetime64[ns] holds."""
+
+
+@lru_cache(maxsize=64)
+def _scale(units: str, calendar: str) -> tuple[np.datetime64, np.timedelta64]:
+    """The date that units count from, and the length of one."""
+    first, second = _dates(xr.Variable(("n",), np.arange(2), {"units": units, "calendar": calendar}))
+    return first, second - first
 
 
 def _without_jitter(values: np.ndarray) -> np.ndarray:

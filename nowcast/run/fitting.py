@@ -24,7 +24,7 @@ from nowcast.run import folder
 from nowcast.run.evaluation import score_beside_persistence
 from nowcast.run.forecasting import predict
 from nowcast.run.preparing import Prepared, prepare
-from nowcast.run.source import Source, cube_from, given, remembered, stem
+from nowcast.run.source import Source, cube_from, given, held, remembered, stem
 from nowcast.tensors import Windows, loader
 from nowcast.writers import write_dataset
 
@@ -97,7 +97,7 @@ def fit(
         settings = config.resolve(config_file, flags)
         cube = cube_from(source, **_read_by(source, settings))
         with reading(label(cube)):
-            prepared = prepare(cube, settings)
+            prepared = prepare(held(cube), settings)
         place.mkdir(parents=True, exist_ok=True)
         try:
             return _train(prepared, place, resume=resume)

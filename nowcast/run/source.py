@@ -18,7 +18,10 @@ from nowcast.progress import tell
 from nowcast.readers import open_cube, open_forecast
 from nowcast.readers.options import Options
 
-__all__ = ["READ_AS", "Source", "cube_from", "forecast_from", "given", "remembered", "span", "stem"]
+__all__ = ["READ_AS", "Source", "cube_from", "forecast_from", "given", "held", "remembered", "span", "stem"]
+
+MOST_HELD = 1_000_000_000
+"""Bytes up to which fit reads a cube once and keeps it."""
 
 READ_AS = "nowcast_read_as"
 """The attribute in which a forecast remembers, as JSON, the options that its cube was read with."""
@@ -106,6 +109,11 @@ def remembered(kept: Any) -> dict[str, Any]:
         return Options(**told).remembered()
     except (TypeError, ValueError) as error:
         raise InputError(f"options that are none: {kept!r}", needed=", ".join(Options.names())) from error
+
+
+def held(cube: xr.DataArray) -> xr.DataArray:
+    """The cube in memory where it is small: a clip or a compressed file would be decoded again for every window."""
+    return cube.compute() if cube.nbytes <= MOST_HELD else cube
 
 
 def forecast_from(source: xr.DataArray | str | os.PathLike[str]) -> xr.DataArray:

@@ -90,6 +90,13 @@ def test_what_makes_a_cube_useless_is_a_warning(cube: xr.DataArray) -> None:
         assert part in said
 
 
+def test_absent_chunks_are_told(cube: xr.DataArray) -> None:
+    told = describe(cube.assign_attrs(absent_chunks="1 of 4")).warnings
+    assert "absent chunks: 1 of 4, read as the store's fill value" in told
+    told = describe(cube.assign_attrs(absent_chunks="1 of 4, read as missing")).warnings
+    assert not any("fill value" in line for line in told)
+
+
 def test_gaps_and_sequences_are_described(cube: xr.DataArray) -> None:
     clips = at(cube, 60.0 * np.r_[0:3, 5:8, 1000:1006]).assign_coords(sequence=("time", [0] * 6 + [1] * 6))
     told = describe(clips)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -273,7 +274,9 @@ def _film(name: str) -> Callable[[Path], Path]:
         )
         grey.attrs.pop("grid_mapping")
         grey.encoding = {}
-        return nowcast.write_cube(grey, folder / name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that MP4 loses
+            return nowcast.write_cube(grey, folder / name)
 
     return make
 

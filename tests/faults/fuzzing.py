@@ -188,7 +188,8 @@ def cases_of(workers: Workers, count: int, *, seed: int = 0) -> list[Case]:
     cases = []
     for number in range(count):
         name = names[number % len(names)]
-        nth = number // len(names)
+        # a few cases of each of several stores try all kinds, not the first few of each
+        nth = number // len(names) + 5 * (number % len(names))
         cases.append(Case(name, kinds[name][nth % len(kinds[name])], seed + number))
     return cases
 

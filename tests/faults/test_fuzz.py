@@ -15,7 +15,7 @@ from damaging import FILE_KINDS, STORE_KINDS, damage
 from formats import FORMATS, Format
 from fuzzing import Case, Result, Workers, cases_of, fuzz, record, table
 
-SAMPLE, ALL = 320, 12_000
+SAMPLE, ALL = 360, 12_000
 HARMFUL = ("traceback", "crash", "hang", "memory")
 
 
@@ -105,7 +105,7 @@ def test_a_reader_that_fails_is_caught(
     monkeypatch.setattr(fuzzing, "WORKER", script)
     worker = fuzzing.Worker(tmp_path / "room")
     try:
-        answer = worker.ask(tmp_path, {}, patience=5 if outcome == "hang" else 60)
+        answer = worker.ask(tmp_path, {}, patience=2 if outcome == "hang" else 60)
     finally:
         worker.close()
     assert answer["outcome"] == outcome, answer

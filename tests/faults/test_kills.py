@@ -87,7 +87,9 @@ def test_kill_9_leaves_the_old_output_or_the_new_one(suffix: str, task: Task, tm
         assert found != standing or ended["code"] != 0, "an output that was complete before the kill is there"
         ends["new" if found != standing else "old"] += 1
         standing = found
-    print(f"\n{suffix}: {sum(ends.values())} kills, then {dict(ends)}")
+    print(
+        f"\n{suffix}: {sum(ends.values())} kills, {ends['old']} times the old output, {ends['new']} times the new one"
+    )
     assert task(path=str(path), number=999, kill_after=None)["code"] == 0
     assert content(path) != standing
 
@@ -106,14 +108,18 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(place)], capture_output=True, check=True)
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_full_disk_leaves_the_old_output(suffix: str, task: Task, small_disk: Path, tmp_path: Path) -> None:
-    large = observed(1)
-    source = tmp_path / "large.zarr"
-    frames = large.isel(time=np.resize(np.arange(6), 60))
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty frames of noise."""
+    frames = observed(1).isel(time=np.resize(np.arange(6), 60))
     times = np.datetime64("2026-05-01", "ns") + np.arange(60) * np.timedelta64(5, "m")
     values = np.random.default_rng(5).random(frames.shape).astype("float32") * 100
-    nowcast.write_cube(frames.copy(data=values).assign_coords(time=times), source)
+    path = tmp_path_factory.mktemp("large") / "large.zarr"
+    return nowcast.write_cube(frames.copy(data=values).assign_coords(time=times), path)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_full_disk_leaves_the_old_output(suffix: str, task: Task, small_disk: Path, large: Path) -> None:
     path = small_disk / f"out{suffix}"
     first = task(path=str(path), number=0, kill_after=None)
     if "needs the package" in first["told"]:
@@ -121,13 +127,17 @@ def test_a_full_disk_leaves_the_old_output(suffix: str, task: Task, small_disk: 
     assert first["code"] == 0, first["told"]
     before = _bytes(small_disk)
     _fill(small_disk, leaving=400_000)
-    ended = task(words=["convert", str(source), str(path)])
+    ended = task(words=["convert", str(large), str(path)])
     assert ended["code"] == 3, ended["told"]
     for words in (str(path), "nothing in its place was changed", "No space left", "MB free", "make room"):
         assert words in ended["told"], ended["told"]
     assert "Traceback" not in ended["told"]
     (small_disk / "filler").unlink()
-    assert _bytes(small_disk) == before, "the old output, and nothing beside it"
+    after = _bytes(small_disk)
+    if suffix == ".zarr":  # conversion to a store keeps what it has, to go on with it
+        assert "--resume" in ended["told"]
+        after = {name: data for name, data in after.items() if not name.startswith(".out.zarr.part")}
+    assert after == before, "the old output, and nothing beside it"
 
 
 def _fill(place: Path, *, leaving: int) -> None:

@@ -74,6 +74,15 @@ def test_a_cut_file_is_told(keep: int, tmp_path: Path) -> None:
         open_cube(path).compute()
 
 
+@pytest.mark.parametrize(("code", "value"), [(256, 0), (257, 0), (257, 2**31)])
+def test_a_raster_of_no_or_impossible_size_is_refused(code: int, value: int, tmp_path: Path) -> None:
+    path = write(tmp_path / "r_202605011200.tif")
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags[code].overwrite(value, dtype="I")
+    with pytest.raises(InputError, match="damaged"):
+        open_cube(path)
+
+
 def test_a_rotated_raster_is_refused(tmp_path: Path) -> None:
     matrix = (1.0, 0.5, 0.0, 0.0, 0.5, -1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
     with pytest.raises(InputError, match="rotated"):

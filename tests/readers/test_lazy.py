@@ -6,9 +6,10 @@ from pathlib import Path
 import dask
 import numpy as np
 import pytest
+import xarray as xr
 
 from nowcast.errors import InputError
-from nowcast.readers.lazy import lazily
+from nowcast.readers.lazy import guarded, lazily
 
 DATA = np.arange(7 * 3 * 4, dtype="float32").reshape(7, 3, 4)
 PATH = Path("frames.bin")
@@ -62,3 +63,28 @@ def test_frames_travel_to_other_processes() -> None:
     again = pickle.loads(pickle.dumps(frames))
     with dask.config.set(scheduler="synchronous"):
         np.testing.assert_array_equal(again.compute(), DATA)
+
+
+class Broken(xr.backends.BackendArray):
+    """A lazy array whose file turns out to be damaged."""
+
+    shape, dtype = (4, 3), np.dtype("float32")
+
+    def __getitem__(self, key: object) -> np.ndarray:
+        raise KeyError("a table that is not there")
+
+
+def test_a_variable_in_chunks_has_the_same_values_and_attributes() -> None:
+    variable = xr.Variable(("y", "x"), np.arange(12.0).reshape(4, 3), {"units": "mm"}, {"dtype": "int16"})
+    chunked = guarded(variable, {"y": 2, "x": 3}, name="rain", label="a.nc")
+    assert chunked.chunks == ((2, 2), (3,))
+    assert (chunked.attrs, chunked.encoding) == (variable.attrs, variable.encoding)
+    np.testing.assert_array_equal(chunked[1:, ::2].values, variable.values[1:, ::2])
+
+
+def test_any_error_while_a_chunk_is_loaded_names_the_file_and_the_variable() -> None:
+    variable = xr.Variable(("y", "x"), xr.core.indexing.LazilyIndexedArray(Broken()))
+    chunked = guarded(variable, {"y": 2, "x": 3}, name="rain", label="a.nc")
+    with pytest.raises(InputError, match=r"(?s)a\.nc: damaged, variable 'rain' cannot be read.*KeyError") as caught:
+        chunked.load()
+    assert isinstance(caught.value.__cause__, KeyError)

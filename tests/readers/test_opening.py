@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from nowcast.errors import InputError, MachineError
+from nowcast.errors import InputError, MachineError, UnsafeError
 from nowcast.readers import open_cube, open_forecast, reading
+from nowcast.readers.damage import parsing
 
 
 def dataset(frames: int = 3, start: int = 0, **field) -> xr.Dataset:
@@ -307,3 +308,19 @@ def test_chunks_too_small_for_dask_are_taken_together(tmp_path: Path, monkeypatc
     cube = open_cube(tmp_path / "a.nc")
     assert cube.chunks == ((1,) * 12, (1,), (8,), (10,))
     np.testing.assert_array_equal(cube.values[:, 0], values)
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), TypeError("x"), ZeroDivisionError(), RecursionError("deep")])
+def test_within_parsing_every_error_is_damage_of_the_file(error: Exception) -> None:
+    with pytest.raises(InputError, match=rf"(?s)a\.nc: damaged.*{type(error).__name__}") as caught, parsing("a.nc"):
+        raise error
+    assert caught.value.__cause__ is error
+
+
+def test_parsing_lets_pass_what_is_no_damage() -> None:
+    with pytest.raises(MachineError, match="more memory"), parsing("a.nc"):
+        raise MemoryError("Unable to allocate 9 EiB")
+    with pytest.raises(UserWarning, match="beware"), parsing("a.nc"):
+        raise UserWarning("beware")
+    with pytest.raises(UnsafeError, match="pickle"), parsing("a.nc"):
+        raise UnsafeError("pickle")

@@ -12,6 +12,8 @@ import tifffile
 from nowcast.cube import time_step
 from nowcast.errors import InputError, MachineError, UnsafeError
 from nowcast.readers import open_cube
+from nowcast.readers.options import Options
+from nowcast.readers.tiff import TIFFReader
 
 TYX = np.arange(6 * 8 * 10, dtype="uint16").reshape(6, 8, 10)
 STACK = np.random.default_rng(0).integers(0, 60000, (3, 4, 2, 8, 10), dtype="uint16")
@@ -239,6 +241,8 @@ def test_frames_in_several_files(tmp_path: Path) -> None:
     paths = multifile(tmp_path)
     for path in paths:
         np.testing.assert_array_equal(open_cube(path).values[:, 0], TYX[:3])
+        dataset = TIFFReader().open(path, Options())
+        assert dataset["intensity"].encoding["files"] == [str(each) for each in paths]
     paths[1].unlink()
     with pytest.raises(InputError, match="1 of the 3 files") as caught:
         open_cube(paths[0])
