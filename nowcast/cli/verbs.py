@@ -23,9 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Paths = Annotated[
-    list[str], typer.Argument(metavar="PATH...", help="files, globs, folders, stores, or kth:FOLDER")
-]
+Paths = Annotated[list[str], typer.Argument(metavar="PATH...", help="files, globs, folders, stores, or kth:FOLDER")]
 Variable = Annotated[str | None, typer.Option("--variable", help="the field, where a file holds several")]
 Channel = Annotated[str | None, typer.Option("--channel", help="one channel of several, by name or number")]
 Debug = Annotated[bool, typer.Option("--debug", help="show the whole traceback of an error")]
