@@ -28,7 +28,6 @@ NO_TEST_OF_ITS_OWN = {
     "readers/classic.py": "through open_cube: tests/readers/test_opening.py",
     "readers/dating.py": "through open_cube: tests/readers/test_gridded.py, tests/readers/test_joining.py",
     "readers/kinds.py": "through open_cube: tests/readers/test_joining.py",
-    "readers/reopening.py": "through open_cube: tests/readers/test_joining.py",
     "readers/damage.py": "through open_cube: tests/readers/test_opening.py",
     "readers/finding.py": "through open_cube: tests/readers/test_opening.py",
     "readers/forecasts.py": "through open_forecast: tests/readers/test_opening.py, tests/test_counter_cube.py",

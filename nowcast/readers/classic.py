@@ -14,7 +14,8 @@ __all__ = ["needed_bytes"]
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 4, 6: 8, 7: 1, 8: 2, 9: 4, 10: 8, 11: 8}
 _STREAMING = {5: 0xFFFFFFFFFFFFFFFF}
-_LONGEST_NAME = 65536
+_LONGEST_NAME = 256
+_DIMENSION, _VARIABLE, _ATTRIBUTE = 10, 11, 12
 
 
 def needed_bytes(file: BinaryIO) -> int:
@@ -32,12 +33,14 @@ def needed_bytes(file: BinaryIO) -> int:
     if records == _STREAMING.get(version, 0xFFFFFFFF):
         records = 0
     lengths = []
-    for _ in range(_tagged(file, count)):
+    for _ in range(_tagged(file, count, _DIMENSION)):
         _skip_name(file, count)
         lengths.append(_number(file, count))
     _skip_attributes(file, count)
     fixed_end, record_begin, record_sizes, record_ends = 0, None, [], []
-    for _ in range(_tagged(file, count)):
+    if lengths.count(0) > 1:
+        raise ValueError("the header has several record dimensions")
+    for _ in range(_tagged(file, count, _VARIABLE)):
         _skip_name(file, count)
         shape = [lengths[_number(file, count)] for _ in range(_number(file, count))]
         _skip_attributes(file, count)
@@ -71,20 +74,25 @@ def _number(file: BinaryIO, code: str) -> int:
     return value
 
 
-def _tagged(file: BinaryIO, count: str) -> int:
-    _number(file, ">I")
-    return _number(file, count)
+def _tagged(file: BinaryIO, count: str, tag: int) -> int:
+    """The length of the list that begins here: the NetCDF library crashes on some that are none."""
+    found, length = _number(file, ">I"), _number(file, count)
+    if found != tag and (found or length):
+        raise ValueError("the header is damaged")
+    return length
 
 
 def _skip_name(file: BinaryIO, count: str) -> None:
     length = _number(file, count)
     if length > _LONGEST_NAME:
         raise ValueError("the header is damaged")
-    _read(file, -(-length // 4) * 4)
+    name = _read(file, -(-length // 4) * 4)[:length]
+    if not length or min(name) < 32 or b"\x7f" in name:
+        raise ValueError("the header is damaged")
 
 
 def _skip_attributes(file: BinaryIO, count: str) -> None:
-    for _ in range(_tagged(file, count)):
+    for _ in range(_tagged(file, count, _ATTRIBUTE)):
         _skip_name(file, count)
         kind = _number(file, ">I")
         length = _number(file, count)

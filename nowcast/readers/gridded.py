@@ -17,7 +17,7 @@ from nowcast.readers.dating import stated, timed
 from nowcast.readers.lazy import guarded
 from nowcast.readers.naming import Place
 from nowcast.readers.options import Options
-from nowcast.readers.packing import unpack
+from nowcast.readers.packing import decoding, unpack
 from nowcast.readers.timing import decoded, has_times
 
 __all__ = ["Field", "as_cube", "candidates", "labelled", "pick"]
@@ -182,7 +182,7 @@ def _is_flag(variable: xr.Variable) -> bool:
 def labelled(dataset: xr.Dataset, field: Field, label: str) -> xr.DataArray:
     """The field decoded, lazy, with its coordinates; dims that have a role bear its name."""
     variable = dataset.variables[field.name]
-    values = unpack(_chunked(variable, field, label))
+    values = _chunked(variable, field, label)
     known = meanings(dataset)
     coords = _carried(dataset, field, known, label)
     for dim, role in field.roles.items():
@@ -218,8 +218,9 @@ def _mapping_name(text: Any, coords: dict[str, xr.Variable]) -> str | None:
 
 
 def _chunked(variable: xr.Variable, field: Field, label: str) -> xr.Variable:
+    """The values of the field, decoded, as dask's."""
     if variable.chunks is not None:
-        return variable
+        return unpack(variable)
     wanted = {str(dim): int(size) for dim, size in variable.encoding.get("preferred_chunks", {}).items()}
     if not wanted:
         first = field.dim("time") or field.dim("lead_time")
@@ -231,7 +232,7 @@ def _chunked(variable: xr.Variable, field: Field, label: str) -> xr.Variable:
         if prod(ceil(variable.sizes[each] / sizes[each]) for each in sizes) > MOST_CHUNKS:
             room = max(1, CHUNK_BYTES // (prod(sizes.values()) * variable.dtype.itemsize))
             sizes[dim] = min(variable.sizes[dim], sizes[dim] * room)
-    return guarded(variable, sizes, name=field.name, label=label)
+    return guarded(variable, sizes, name=field.name, label=label, how=decoding(variable))
 
 
 def _carried(dataset: xr.Dataset, field: Field, known: dict[str, str], label: str) -> dict[str, xr.Variable]:

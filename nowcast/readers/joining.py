@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from nowcast.cube import check, iso
 from nowcast.errors import InputError, NowcastWarning
 from nowcast.readers.kinds import Part, equal, require_one_kind
 from nowcast.readers.naming import natural
-from nowcast.readers.reopening import reopened
+from nowcast.readers.slimming import stacked
 from nowcast.readers.timing import FIRST_FRAME
 
 __all__ = ["apart", "join"]
@@ -51,13 +51,8 @@ def _names(files: Sequence[Path]) -> list[str]:
     return next((names for names in kinds if len(set(names)) == len(names)), list(map(str, files)))
 
 
-def join(parts: Sequence[Part], again: Callable[[str], xr.DataArray]) -> xr.DataArray:
+def join(parts: Sequence[Part]) -> xr.DataArray:
     """One lazy cube of them; coordinates of the grid are the first file's, attributes those that are equal in all.
-
-    Parameters
-    ----------
-    again
-        Opens a file anew, for parts that were let go.
 
     Raises
     ------
@@ -69,9 +64,9 @@ def join(parts: Sequence[Part], again: Callable[[str], xr.DataArray]) -> xr.Data
     first = parts[0]
     require_one_kind(parts)
     _no_time_twice(parts)
-    let_go = any(part.data is None for part in parts)
+    data = [part.data for part in parts]
     joined = xr.DataArray(
-        reopened(parts, again) if let_go else da.concatenate([part.data for part in parts], axis=0),
+        stacked(data) if all(part.slim for part in parts) else da.concatenate(data, axis=0),
         dims=first.dims,
         coords=_coords(parts),
         name=first.name,

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -29,14 +30,11 @@ class Part:
     file: str
     name: str
     dims: tuple[str, ...]
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    chunks: tuple[tuple[int, ...], ...]
     coords: dict[str, xr.Variable]
     attrs: dict[Any, Any]
     encoding: dict[Any, Any]
-    data: Any
-    """Dask's; None if the file is opened again for its values."""
+    data: da.Array
+    slim: bool = False
 
     @classmethod
     def of(cls, cube: xr.DataArray) -> Part:
@@ -44,14 +42,16 @@ class Part:
             file=str(cube.encoding.get("source", "a file")),
             name=str(cube.name),
             dims=tuple(map(str, cube.dims)),
-            shape=cube.shape,
-            dtype=cube.dtype,
-            chunks=cube.chunks or tuple((size,) for size in cube.shape),
             coords={str(name): variable for name, variable in cube.coords.variables.items()},
             attrs=dict(cube.attrs),
             encoding=dict(cube.encoding),
-            data=cube.data,
+            data=cube.data if isinstance(cube.data, da.Array) else da.from_array(cube.data, chunks=-1),
         )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        found: tuple[int, ...] = self.data.shape
+        return found
 
     @property
     def times(self) -> np.ndarray:

@@ -13,6 +13,7 @@ import xarray as xr
 
 from nowcast.errors import InputError
 from nowcast.readers.damage import parsing
+from nowcast.readers.packing import Decoding
 
 __all__ = ["guarded", "lazily"]
 
@@ -43,7 +44,9 @@ def lazily(
     return array
 
 
-def guarded(variable: xr.Variable, sizes: Mapping[str, int], *, name: str, label: str) -> xr.Variable:
+def guarded(
+    variable: xr.Variable, sizes: Mapping[str, int], *, name: str, label: str, how: Decoding | None = None
+) -> xr.Variable:
     """The lazy variable as dask chunks of these sizes by dim; an error while one is loaded names the file.
 
     Parameters
@@ -52,24 +55,30 @@ def guarded(variable: xr.Variable, sizes: Mapping[str, int], *, name: str, label
         Of the variable.
     label
         The file, for messages.
+    how
+        To decode each chunk as it is loaded.
     """
-    meta = np.empty((0,) * variable.ndim, variable.dtype)
+    source = _Part(variable, label, f"variable {name!r}", how)
+    meta = np.empty((0,) * variable.ndim, source.dtype)
     chunks = tuple(sizes[str(dim)] for dim in variable.dims)
-    source = _Part(variable, label, f"variable {name!r}")
     array = da.from_array(source, chunks=chunks, name=f"{name}-{uuid4().hex}", asarray=False, meta=meta)
-    return xr.Variable(variable.dims, array, variable.attrs, variable.encoding)
+    told = variable if how is None else how
+    return xr.Variable(variable.dims, array, told.attrs, told.encoding)
 
 
 class _Part:
     """What dask needs of an array: shape, dtype and slicing."""
 
-    def __init__(self, variable: xr.Variable, label: str, part: str) -> None:
+    def __init__(self, variable: xr.Variable, label: str, part: str, how: Decoding | None) -> None:
         self._variable, self._label, self._part = variable, label, part
-        self.shape, self.dtype, self.ndim = variable.shape, variable.dtype, variable.ndim
+        self._decode = None if how is None else how.decode
+        self.shape, self.ndim = variable.shape, variable.ndim
+        self.dtype = variable.dtype if how is None else how.dtype
 
     def __getitem__(self, key: Any) -> np.ndarray:
         with parsing(self._label, part=self._part):
-            return np.asarray(self._variable[key].values)
+            stored = np.asarray(self._variable[key].values)
+            return stored if self._decode is None else self._decode(stored)
 
 
 class _Frames:

@@ -50,6 +50,7 @@ class NetCDFReader:
             for dim in dataset.dims:
                 if dim in dataset.variables:
                     dataset.variables[dim].load()
+            dataset.close()  # opened again for its values
         if not dataset.variables:
             groups = _groups(path)
             if groups:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from functools import lru_cache, partial
 from pathlib import Path
 
 import xarray as xr
@@ -21,7 +20,7 @@ from nowcast.readers.gridded import as_cube
 from nowcast.readers.joining import apart, join
 from nowcast.readers.kinds import Part
 from nowcast.readers.knmi import KNMIReader
-from nowcast.readers.naming import Place, places
+from nowcast.readers.naming import places
 from nowcast.readers.netcdf import NetCDFReader
 from nowcast.readers.npz import NPZReader
 from nowcast.readers.odim import ODIMReader
@@ -30,8 +29,8 @@ from nowcast.readers.options import Options
 from nowcast.readers.pgm import PGMReader
 from nowcast.readers.pictures import PicturesReader
 from nowcast.readers.protocol import Reader
-from nowcast.readers.reopening import let_go
 from nowcast.readers.shaping import shaped
+from nowcast.readers.slimming import slim
 from nowcast.readers.tiff import TIFFReader
 from nowcast.readers.video import VideoReader
 from nowcast.readers.zarr import ZarrReader
@@ -55,8 +54,8 @@ READERS: tuple[Reader, ...] = (
 )
 """The first that recognises a path opens it: the more particular a format, the further ahead."""
 
-MOST_HELD = 64
-"""Of more files than these, each is let go after a look, and opened again for its values."""
+MANY = 64
+"""Of more files than these, no more is held than their values need; and a bar shows how far it is."""
 
 Chunks = Mapping[str, int] | int | str
 
@@ -197,26 +196,15 @@ def _joined(path: PathLike | Sequence[PathLike], options: Options) -> xr.DataArr
         with parsing(str(files[0])):
             return as_cube(known.open(files[0], options), str(files[0]), options)
     parts: list[Part] = []
-    many = len(files) > MOST_HELD
+    many = len(files) > MANY
     with bar("open", len(files)) if many else nullcontext() as line:
         for file, place in zip(files, places(files), strict=True):
             with parsing(str(file)):
                 part = Part.of(as_cube(known.open(file, options), str(file), options, place=place))
-                parts.append(let_go(part, parts[0] if parts else part) if many else part)
+                parts.append(slim(part, parts[0] if parts else part) if many else part)
             if line is not None:
                 line.to(len(parts), note=file.name)
-    return join(apart(parts), partial(_again, options))
-
-
-def _again(options: Options, name: str) -> xr.DataArray:
-    """A file of many, for its values. That its time may be told by its place in a series does not matter here."""
-    status = Path(name).stat()
-    return _kept(options, name, status.st_ino, status.st_ctime_ns, status.st_mtime_ns, status.st_size)
-
-
-@lru_cache(maxsize=16)  # windows overlap, and a file may hold many frames
-def _kept(options: Options, name: str, *_: int) -> xr.DataArray:
-    return as_cube(_Known().open(Path(name), options), name, options, place=Place(0, name))
+    return join(apart(parts))
 
 
 class _Known:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -9,10 +11,21 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-__all__ = ["unpack"]
+__all__ = ["Decoding", "decoding", "unpack"]
 
 _PACKING = ("scale_factor", "add_offset", "_FillValue", "missing_value", "_Unsigned")
 _EXACT_STEPS = 2**23
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How a stored variable becomes values."""
+
+    dtype: np.dtype[Any]
+    attrs: dict[Any, Any]
+    encoding: dict[str, Any]
+    decode: Callable[[np.ndarray], np.ndarray] | None
+    """None where the values are as stored."""
 
 
 def unpack(variable: xr.Variable, *, coordinate: bool = False) -> xr.Variable:
@@ -22,12 +35,22 @@ def unpack(variable: xr.Variable, *, coordinate: bool = False) -> xr.Variable:
     code or range stay integers. A coordinate is not cut to its valid range, and unpacks to float64. How it was stored
     is in `encoding`: dtype, and the packing attributes as they stood.
     """
+    how, data = decoding(variable, coordinate=coordinate), variable.data
+    if how.decode is not None and isinstance(data, da.Array):
+        data = da.map_blocks(how.decode, data, dtype=how.dtype, meta=np.empty((0,) * data.ndim, how.dtype))
+    elif how.decode is not None:
+        data = how.decode(np.asarray(data))
+    return xr.Variable(variable.dims, data, how.attrs, how.encoding)
+
+
+def decoding(variable: xr.Variable, *, coordinate: bool = False) -> Decoding:
+    """What `unpack` does, without doing it."""
     attrs = dict(variable.attrs)
     packing = {key: attrs.pop(key) for key in _PACKING if key in attrs}
     stored = variable.dtype
     encoding: dict[str, Any] = {"dtype": stored, **_writable(packing)}
     if stored.kind not in "iuf":
-        return xr.Variable(variable.dims, variable.data, {**attrs, **packing})
+        return Decoding(stored, {**attrs, **packing}, {}, None)
     native = _signed(stored, packing.get("_Unsigned"))
     scale = _single(packing.get("scale_factor"))
     offset = _single(packing.get("add_offset"))
@@ -49,14 +72,8 @@ def unpack(variable: xr.Variable, *, coordinate: bool = False) -> xr.Variable:
         scale=scale,
         offset=offset,
     )
-    data = variable.data
-    if isinstance(data, da.Array):
-        plain = out == stored and not packed and not masked
-        meta = np.empty((0,) * data.ndim, out)
-        data = data if plain else da.map_blocks(decode, data, dtype=out, meta=meta)
-    else:
-        data = decode(np.asarray(data))
-    return xr.Variable(variable.dims, data, attrs, encoding)
+    plain = out == stored and not packed and not masked
+    return Decoding(out, attrs, encoding, None if plain else decode)
 
 
 def _decode(

@@ -324,3 +324,13 @@ def test_parsing_lets_pass_what_is_no_damage() -> None:
         raise UserWarning("beware")
     with pytest.raises(UnsafeError, match="pickle"), parsing("a.nc"):
         raise UnsafeError("pickle")
+
+
+def test_a_classic_header_that_crashes_the_netcdf_library_is_refused_before(tmp_path: Path) -> None:
+    path = tmp_path / "a.nc"
+    dataset().to_netcdf(path, engine="netcdf4", format="NETCDF3_64BIT")
+    data = bytearray(path.read_bytes())
+    data[18] ^= 16  # the first dim's name is 4100 bytes long: netCDF-C 4.9.3 reads on into nowhere
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="header of a NetCDF classic file"):
+        open_cube(path)

@@ -1,4 +1,4 @@
-"""Many files: the same cube, with nothing of them held; memory and handles stay bounded."""
+"""Many files: the same cube, with little of them held; memory and handles stay bounded."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ import xarray as xr
 
 from nowcast.errors import InputError
 from nowcast.readers import open_cube, opening
+from nowcast.readers.kinds import equal
 from tests.readers.test_joining import clip, frame, picture
 
 
 @pytest.fixture
 def few_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "MOST_HELD", 2)
+    monkeypatch.setattr(opening, "MANY", 2)
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_the_cube_is_the_same_as_of_files_that_are_held(
+def test_the_cube_is_the_same_as_of_few_files(
     packed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes = {"dtype": "i2", "attrs": {"scale_factor": 0.5, "_FillValue": 7}} if packed else {}
     for minute in (0, 5, 7, 10):
         frame(tmp_path / f"{minute}.nc", minute, height=float(minute > 5), **changes)
     held = open_cube(tmp_path)
-    monkeypatch.setattr(opening, "MOST_HELD", 2)
+    monkeypatch.setattr(opening, "MANY", 2)
     cube = open_cube(tmp_path)
     xr.testing.assert_identical(cube, held)
-    assert cube.encoding == held.encoding
+    assert equal(cube.encoding, held.encoding)
     assert cube.chunks == held.chunks
     assert bool(cube.isnull()[2].all()) is packed
     np.testing.assert_array_equal(cube[1:3, 0, ::2, 1].values, held[1:3, 0, ::2, 1].values)
     np.testing.assert_array_equal(cube.chunk(time=3).isel(time=slice(None, None, 2)).values, held.values[::2])
 
 
-def test_series_and_clips_are_opened_again_too(few_held: None, tmp_path: Path) -> None:
+def test_series_and_clips_are_stacked_too(few_held: None, tmp_path: Path) -> None:
     for number in (0, 2, 10, 1):
         picture(tmp_path / "series" / f"t{number}.png", number)
     assert open_cube(tmp_path / "series", time_step="1s").values[:, 0, 0, 0].tolist() == [0, 1, 2, 10]
@@ -54,12 +55,9 @@ def test_a_lazy_cube_travels_to_other_processes(few_held: None, tmp_path: Path) 
     assert pickle.loads(pickle.dumps(cube)).values[:, 0, 0, 0].tolist() == [0, 1, 2, 3]
 
 
-def test_a_file_that_changes_meanwhile_is_told(few_held: None, tmp_path: Path) -> None:
+def test_a_file_that_vanishes_meanwhile_is_told(few_held: None, tmp_path: Path) -> None:
     paths = [clip(tmp_path / f"c{number}.nc", number) for number in range(3)]
     cube = open_cube(paths, time_step="1s")
-    clip(paths[1], 1, frames=5)
-    with pytest.raises(InputError, match=r"c1\.nc: changed since it was first looked at"):
-        cube.values  # noqa: B018
     paths[1].unlink()
     with pytest.raises(InputError, match=r"c1\.nc"):
         cube.values  # noqa: B018
