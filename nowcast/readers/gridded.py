@@ -208,7 +208,8 @@ def labelled(dataset: xr.Dataset, field: Field, label: str) -> xr.DataArray:
     attrs |= {f"{DATASET_PREFIX}{key}": val for key, val in dataset.attrs.items() if key not in _BOOKKEEPING}
     dims = [field.roles.get(str(dim), str(dim)) for dim in values.dims]
     array = xr.DataArray(values.data, dims=dims, coords=renamed, name=field.name, attrs=attrs)
-    array.encoding = {**values.encoding, "source": label}
+    beside = {"files": variable.encoding["files"]} if "files" in variable.encoding else {}
+    array.encoding = {**values.encoding, **beside, "source": label}
     return array
 
 

@@ -196,14 +196,17 @@ def _joined(path: PathLike | Sequence[PathLike], options: Options) -> xr.DataArr
         with parsing(str(files[0])):
             return as_cube(known.open(files[0], options), str(files[0]), options)
     parts: list[Part] = []
+    held: set[str] = set()
     many = len(files) > MANY
     with bar("open", len(files)) if many else nullcontext() as line:
-        for file, place in zip(files, places(files), strict=True):
-            with parsing(str(file)):
-                part = Part.of(as_cube(known.open(file, options), str(file), options, place=place))
+        for looked, (file, place) in enumerate(zip(files, places(files), strict=True), 1):
+            if str(file) not in held:
+                with parsing(str(file)):
+                    part = Part.of(as_cube(known.open(file, options), str(file), options, place=place))
                 parts.append(slim(part, parts[0] if parts else part) if many else part)
+                held.update(part.encoding.get("files", ()))  # one OME-TIFF may lie in several
             if line is not None:
-                line.to(len(parts), note=file.name)
+                line.to(looked, note=file.name)
     return join(apart(parts))
 
 

@@ -114,9 +114,9 @@ class Options:
         """`crop` as slices of rows and columns."""
         if self.crop is None:
             return None
-        found = _CROP.fullmatch(self.crop.replace(" ", ""))
+        found = _CROP.fullmatch(_text(self.crop))
         if found is None:
-            raise _unlike("--crop", self.crop, "rows and columns as first:stop, such as 100:356,0:256")
+            raise _unlike("--crop", _text(self.crop), "rows and columns as first:stop, such as 100:356,0:256")
         low_y, high_y, low_x, high_x = (int(part) if part else None for part in found.groups())
         return slice(low_y, high_y), slice(low_x, high_x)
 
@@ -124,10 +124,23 @@ class Options:
         """`size` as rows and columns."""
         if self.size is None:
             return None
-        found = _SIZE.fullmatch(str(self.size).replace(" ", ""))
+        found = _SIZE.fullmatch(_text(self.size))
         if found is None or min(int(found[1]), int(found[2] or found[1])) < 1:
-            raise _unlike("--size", str(self.size), "rows x columns, such as 128x128")
+            raise _unlike("--size", _text(self.size), "rows x columns, such as 128x128")
         return int(found[1]), int(found[2] or found[1])
+
+    def factor(self) -> int:
+        """`coarsen`; 1 leaves the pixels as they are."""
+        text = "1" if self.coarsen is None else str(self.coarsen)
+        if not text.isdecimal() or int(text) < 1:
+            raise _unlike("--coarsen", text, "a whole number of pixels, such as 2")
+        return int(text)
+
+    def stands_for_missing(self) -> float | None:
+        """`missing_value` as a number."""
+        if self.missing_value is None:
+            return None
+        return _numbers("--missing-value", self.missing_value, "one number such as 0")[0]
 
     def marshall_palmer(self) -> tuple[float, float] | None:
         """`zr` as a and b of Z = a R^b."""
@@ -135,14 +148,18 @@ class Options:
             return None
         numbers = _numbers("--zr", self.zr, "a,b such as 223,1.53")
         if len(numbers) != 2 or min(numbers) <= 0:
-            raise _unlike("--zr", self.zr, "a,b such as 223,1.53")
+            raise _unlike("--zr", _text(self.zr), "a,b such as 223,1.53")
         return numbers[0], numbers[1]
 
     def codes(self) -> Sequence[int] | None:
         """`classes` as integers."""
         if self.classes is None:
             return None
-        return [int(number) for number in _numbers("--classes", str(self.classes), "whole numbers such as 7,8")]
+        needed = "whole numbers such as 7,8"
+        numbers = _numbers("--classes", self.classes, needed)
+        if not all(number.is_integer() for number in numbers):
+            raise _unlike("--classes", _text(self.classes), needed)
+        return [int(number) for number in numbers]
 
 
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?", re.IGNORECASE)
@@ -169,8 +186,14 @@ def _moment(flag: str, text: str | None) -> pd.Timestamp | None:
     return stamp if stamp.tzinfo is None else stamp.tz_convert("UTC").tz_localize(None)
 
 
-def _numbers(flag: str, text: str, needed: str) -> list[float]:
+def _text(value: Any) -> str:
+    """As it would be typed: in Python, a pair may be a pair."""
+    typed = ",".join(map(str, value)) if isinstance(value, Sequence) and not isinstance(value, str) else str(value)
+    return typed.replace(" ", "")
+
+
+def _numbers(flag: str, value: Any, needed: str) -> list[float]:
     try:
-        return [float(part) for part in text.split(",")]
+        return [float(part) for part in _text(value).split(",")]
     except ValueError:
-        raise _unlike(flag, text, needed) from None
+        raise _unlike(flag, _text(value), needed) from None

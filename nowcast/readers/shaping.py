@@ -32,8 +32,9 @@ def shaped(cube: xr.DataArray, options: Options) -> xr.DataArray:
         An option that leaves nothing, or that the field is not made for; by its flag.
     """
     source = cube.encoding.get("source")
-    if options.missing_value is not None:
-        cube = _masked(cube, float(options.missing_value))
+    missing = options.stands_for_missing()
+    if missing is not None:
+        cube = _masked(cube, missing)
     cube = _between(cube, options)
     cube = _cropped(cube, options)
     codes = options.codes()
@@ -42,11 +43,11 @@ def shaped(cube: xr.DataArray, options: Options) -> xr.DataArray:
     relation = options.marshall_palmer()
     if relation is not None:
         cube = _rain(cube, *relation)
-    size = options.shape()
-    if (options.coarsen is not None and options.coarsen > 1) or size is not None:
+    factor, size = options.factor(), options.shape()
+    if factor > 1 or size is not None:
         _require_continuous(cube, "--coarsen" if size is None else "--size")
-    if options.coarsen is not None:
-        cube = coarsened(cube, options.coarsen)
+    if factor > 1:
+        cube = coarsened(cube, factor)
     if size is not None:
         cube = resized(cube, size)
     if source is not None:

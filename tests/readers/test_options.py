@@ -51,6 +51,14 @@ def test_places_sizes_and_numbers() -> None:
     assert Options(classes="7,8").codes() == [7, 8]
 
 
+def test_python_may_give_numbers_and_pairs() -> None:
+    assert Options(size=(128, 96)).shape() == (128, 96)
+    assert Options(zr=(223, 1.53)).marshall_palmer() == (223.0, 1.53)
+    assert Options(classes=[7, 8]).codes() == [7, 8]
+    assert (Options(coarsen="2").factor(), Options(coarsen=2).factor(), Options().factor()) == (2, 2, 1)
+    assert (Options(missing_value=0).stands_for_missing(), Options().stands_for_missing()) == (0.0, None)
+
+
 def test_times_are_brought_to_utc() -> None:
     assert Options(start_time="2026-05-01T12:00+02:00").first_moment() == pd.Timestamp("2026-05-01T10:00")
     assert Options(since="2026-05-01", until="2026-05-02").span() == (
@@ -73,6 +81,11 @@ def test_times_are_brought_to_utc() -> None:
         (Options(zr="200"), "marshall_palmer", "--zr"),
         (Options(zr="200,-1"), "marshall_palmer", "--zr"),
         (Options(classes="rain"), "codes", "--classes"),
+        (Options(classes="7.5"), "codes", "--classes"),
+        (Options(classes="inf"), "codes", "--classes"),
+        (Options(coarsen="1.5"), "factor", "--coarsen"),
+        (Options(coarsen=0), "factor", "--coarsen"),
+        (Options(missing_value="none"), "stands_for_missing", "--missing-value"),
         (Options(start_time="teatime"), "first_moment", "--start-time"),
         (Options(until="NaT"), "span", "--until"),
     ],

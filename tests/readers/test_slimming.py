@@ -24,9 +24,7 @@ def few_held(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_the_cube_is_the_same_as_of_few_files(
-    packed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cube_is_the_same_as_of_few_files(packed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {"dtype": "i2", "attrs": {"scale_factor": 0.5, "_FillValue": 7}} if packed else {}
     for minute in (0, 5, 7, 10):
         frame(tmp_path / f"{minute}.nc", minute, height=float(minute > 5), **changes)

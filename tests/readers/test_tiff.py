@@ -243,6 +243,7 @@ def test_frames_in_several_files(tmp_path: Path) -> None:
         np.testing.assert_array_equal(open_cube(path).values[:, 0], TYX[:3])
         dataset = TIFFReader().open(path, Options())
         assert dataset["intensity"].encoding["files"] == [str(each) for each in paths]
+    np.testing.assert_array_equal(open_cube(tmp_path).values[:, 0], TYX[:3])
     paths[1].unlink()
     with pytest.raises(InputError, match="1 of the 3 files") as caught:
         open_cube(paths[0])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from nowcast import run
+from nowcast import run, write_cube
 from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
 
@@ -123,3 +123,21 @@ def test_nothing_to_forecast_is_refused(words: dict[str, Any], still: Still) -> 
     cube = advected_echoes(frames=2 if words.get("every") else 12, size=16)
     with pytest.raises(InputError):
         run.forecast(cube, run=still(cube), progress=False, **words)
+
+
+def test_files_are_read_as_the_training_files_were(
+    showers: xr.DataArray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Coarser from fit over forecast to evaluate, said once; what is said again wins."""
+    path = write_cube(showers, tmp_path / "fine.nc")
+    trained = run.fit(path, run=tmp_path / "run", epochs=1, hidden=[4], batch=4, progress=False, options={"coarsen": 2})
+    capsys.readouterr()
+    forecast = run.forecast(path, run=trained.attrs["run"], at="2026-05-01T03:00")
+    assert (forecast.sizes["y"], forecast.sizes["x"]) == (16, 16)
+    assert "--coarsen 2, as the model's training files were" in "".join(capsys.readouterr())
+    written = write_cube(forecast, tmp_path / "forecast.nc")
+    assert run.evaluate(written, path, progress=False).sizes["lead_time"] == forecast.sizes["lead_time"]
+    with pytest.raises(InputError, match="grid"):
+        run.evaluate(written, path, options={"coarsen": 4}, progress=False)
+    with pytest.raises(InputError):
+        run.forecast(path, run=trained.attrs["run"], options={"coarsen": 4}, progress=False)
