@@ -39,6 +39,7 @@ __all__ = [
     "source_dims",
     "thinned",
     "time_step",
+    "upright",
     "with_source_dims",
 ]
 
@@ -49,6 +50,9 @@ _CLASS_NAMES |= {"landcover", "land_cover", "mask", "class", "classes", "labels"
 FORECAST_DIMS = ("forecast_reference_time", "lead_time", "channel", "y", "x")
 
 PARTS = ("training", "validation", "test")
+
+_MAP_AXES = {"y": ("projection_y_coordinate", "latitude"), "x": ("projection_x_coordinate", "longitude")}
+_MAP_UNITS = re.compile(r"m|km|rad|radians?|degrees?(_(north|east|N|E))?")
 
 DATASET_PREFIX = "dataset:"
 """Attributes of the source's whole dataset (institution, licence, ...) ride on the cube under this prefix."""
@@ -261,3 +265,18 @@ def grid_step(cube: xr.DataArray) -> dict[str, Any] | None:
         size[f"{axis}_rises"] = bool(mean > 0)
     size["units"] = str(cube["x"].attrs.get("units", "")) or None
     return size
+
+
+def upright(cube: xr.DataArray) -> tuple[slice, slice]:
+    """How rows and columns are taken so that north is up and east is right; as they are where nothing tells north."""
+    taken = {"y": slice(None), "x": slice(None)}
+    for axis, falls in (("y", True), ("x", False)):
+        for name, coord in cube.coords.items():
+            told = str(coord.attrs.get("standard_name", "")).removeprefix("grid_")
+            by_units = name == axis and not told and _MAP_UNITS.fullmatch(str(coord.attrs.get("units", "")))
+            if axis not in coord.dims or not (told in _MAP_AXES[axis] or by_units) or coord.sizes[axis] < 2:
+                continue
+            values = coord.mean([dim for dim in coord.dims if dim != axis]).values
+            taken[axis] = slice(None, None, -1 if (values[-1] > values[0]) == falls else 1)
+            break
+    return taken["y"], taken["x"]

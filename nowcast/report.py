@@ -11,7 +11,7 @@ import xarray as xr
 from rich.markup import escape
 from rich.table import Table
 
-from nowcast.cube import STEP_TOLERANCE, grid_step, time_step
+from nowcast.cube import STEP_TOLERANCE, grid_step, time_step, upright
 from nowcast.description import Description
 from nowcast.errors import printable
 from nowcast.units import is_rain, rain_rate_of_one
@@ -185,7 +185,7 @@ def picture(
         ("persistence", [newest for _ in leads]),
     ]
     colours, norm, levels = _colours(observed, [frame for _, frames in rows for frame in frames])
-    rows_up, columns_right, size = _upright(one)
+    rows_up, columns_right = upright(one)
     texts = lead_texts(one["lead_time"])
     height = one.shape[1] / one.shape[2]
     side = max(2.1, 5.0 / len(leads))  # few frames are drawn larger, so that the title finds room
@@ -195,25 +195,24 @@ def picture(
     with mpl.rc_context({"font.size": 9}):
         for row, (name, frames) in enumerate(rows):
             for place, frame, lead in zip(axes[row], frames, leads, strict=True):
-                upright = frame[rows_up, columns_right]
-                image = place.imshow(upright, cmap=colours, norm=norm, interpolation="none")
+                image = place.imshow(frame[rows_up, columns_right], cmap=colours, norm=norm, interpolation="none")
                 place.set_facecolor("#f4f1ec")
                 place.set_xticks([])
                 place.set_yticks([])
                 if row == 0:
                     place.set_title(f"+{texts[lead]}")
             axes[row, 0].set_ylabel(name)
-        units = observed.attrs.get("units", "")
+        units = observed.attrs.get("units", "1")
         figure.colorbar(
             image,
             ax=axes,
             shrink=0.8,
-            label=str(observed.name) + (f" ({units})" if units else ""),
+            label=str(observed.name) + (f" ({units})" if units not in ("", "1") else ""),
             ticks=levels,
             extend="max",
         )
-        moment = str(np.datetime_as_string(start, "m")).replace("T", " ")
-        figure.suptitle(f"{observed.attrs.get('long_name', observed.name)}, forecast from {moment} UTC{size}")
+        title = f"{observed.attrs.get('long_name', observed.name)}, forecast from "
+        figure.suptitle(title + _beginning(one["forecast_reference_time"]) + _extent(one))
         figure.savefig(path, dpi=110, format="png", bbox_inches="tight")
 
 
@@ -239,30 +238,24 @@ def _colours(observed: xr.DataArray, frames: list[np.ndarray]) -> tuple[Any, Any
         colours = ListedColormap(RAIN[1 : len(levels)]).with_extremes(under=RAIN[0], over=RAIN[-1])
         return colours, BoundaryNorm(levels, len(levels) - 1), levels
     low, high = np.quantile(values, (0.01, 0.995)) if len(values) else (0.0, 1.0)
-    return "viridis", Normalize(float(low), float(high)), None
+    grey = observed.name == "grey" or observed["x"].attrs.get("units") == "um"
+    return "gray" if grey else "viridis", Normalize(float(low), float(high)), None
 
 
-def _upright(frame: xr.DataArray) -> tuple[slice, slice, str]:
-    """How rows and columns are taken so that north is up and east is right, and the size of the field in words."""
-    rows = columns = slice(None)
-    for axis, names in (("y", ("y", "lat", "latitude")), ("x", ("x", "lon", "longitude"))):
-        values = next((frame.coords[name] for name in names if name in frame.coords), None)
-        if values is None or values.dtype.kind not in "iuf":
-            continue
-        if values.ndim == 2:
-            values = values.mean([dim for dim in values.dims if dim != axis])
-        if values.dims != (axis,) or len(values) < 2:
-            continue
-        rises = float(values[-1]) > float(values[0])
-        if axis == "y" and rises:
-            rows = slice(None, None, -1)
-        if axis == "x" and not rises:
-            columns = slice(None, None, -1)
+def _extent(frame: xr.DataArray) -> str:
+    """The size of the field in words."""
     step = grid_step(frame)
-    if step is None:
-        return rows, columns, ""
+    if step is None or step["units"] in (None, "1"):
+        return ""
     height, width = (step[axis] * frame.sizes[axis] for axis in ("y", "x"))
-    units = step["units"] or ""
+    units = step["units"]
     if units == "m" and min(height, width) >= 1000:
         height, width, units = height / 1000, width / 1000, "km"
-    return rows, columns, f"; {width:g} x {height:g} {units}"
+    return f"; {width:.4g} x {height:.4g} {units}"
+
+
+def _beginning(start: xr.DataArray) -> str:
+    """The reference time in words; of a clip, whose times count from its first frame, that of the clip."""
+    if "counted_from" in start.attrs:
+        return f"{(start.values - np.datetime64(0, 'ns')) / np.timedelta64(1, 's'):g} s after the first frame"
+    return str(np.datetime_as_string(start.values, "m")).replace("T", " ") + " UTC"

@@ -195,3 +195,27 @@ def test_the_grid_mapping_is_the_one_that_is_named_and_carried(cube: xr.DataArra
     assert mapping.attrs["grid_mapping_name"] == "transverse_mercator"
     assert cubes.grid_mapping(cube.drop_vars("crs")) is None
     assert cubes.grid_mapping(cube.drop_attrs()) is None
+
+
+@pytest.mark.parametrize(
+    ("attrs", "turned"),
+    [
+        ({"units": "m", "standard_name": "projection_y_coordinate"}, True),
+        ({"units": "degrees", "standard_name": "grid_latitude"}, True),
+        ({"units": "km"}, True),
+        ({"units": "um"}, False),
+        ({"units": "1"}, False),
+        ({}, False),
+    ],
+)
+def test_north_is_up_and_rows_of_a_picture_stay(cube: xr.DataArray, attrs: dict[str, str], turned: bool) -> None:
+    rising = cube.assign_coords(y=("y", np.arange(8.0), attrs))
+    assert (cubes.upright(rising)[0].step == -1) is turned
+    assert cubes.upright(rising.isel(y=slice(None, None, -1)))[0].step != -1
+
+
+def test_east_is_right_and_fields_of_two_dims_tell_too(cube: xr.DataArray) -> None:
+    assert cubes.upright(cube.isel(x=slice(None, None, -1)))[1] == slice(None, None, -1)
+    lat = np.add.outer(np.arange(8.0), np.zeros(10))
+    curved = cube.drop_vars(["y", "x"]).assign_coords(lat=(("y", "x"), lat, {"standard_name": "latitude"}))
+    assert cubes.upright(curved) == (slice(None, None, -1), slice(None))

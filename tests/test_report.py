@@ -152,6 +152,16 @@ def test_north_is_up_whichever_way_y_runs(cube_maker: Maker, tmp_path: Path) -> 
     assert (drawn(forecast_of(flipped), flipped, tmp_path / "flipped.png") != one).any()
 
 
+def test_clips_and_plain_numbers_are_told_as_such(cube_maker: Maker) -> None:
+    cube = cube_maker().assign_coords(y=("y", np.arange(8.0), {"units": "1"}), x=("x", np.arange(10.0), {"units": "1"}))
+    assert report._extent(cube) == ""
+    assert report._extent(cube_maker()) == "; 10 x 8 km"
+    time = cube["time"]
+    assert report._beginning(time[1]) == "2026-05-01 00:05 UTC"
+    counted = (np.datetime64(0, "ns") + (time - time[0]) / 750).assign_attrs(counted_from="the first frame")
+    assert report._beginning(counted[1]) == "0.4 s after the first frame"
+
+
 def test_rain_in_the_north_west_is_drawn_at_the_top_left(cube_maker: Maker, tmp_path: Path) -> None:
     cube = blob(cube_maker)
     image = drawn(forecast_of(cube), cube, tmp_path / "a.png")

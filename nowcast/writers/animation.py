@@ -35,6 +35,9 @@ BLOCK_FRAMES = 64
 SLOW_FPS = 5
 """Frames a second where the field's own steps are too long to wait for."""
 
+MOST_SHOWN = 24
+"""Forecasts that follow one another in a GIF or MP4, which are to be looked at."""
+
 SMALL = 256
 """Pixels of the longer side that a GIF or a drawn field has at least."""
 
@@ -62,6 +65,11 @@ def write(cube: xr.DataArray, path: Path, progress: Progress | None = None) -> N
     if "realization" in cube.dims:
         _warn(cube, f"the first of {cube.sizes['realization']} members is shown")
         cube = cube.isel(realization=0)
+    count = cube.sizes.get("forecast_reference_time", 1)
+    if count > MOST_SHOWN and path.suffix in (".gif", ".mp4"):
+        _warn(cube, f"{MOST_SHOWN} of its {count} forecasts are shown, evenly spread (.nc and .zarr hold all)")
+        shown = np.linspace(0, count - 1, MOST_SHOWN).round().astype(int)
+        cube = cube.isel(forecast_reference_time=shown)
     drawing = None if _is_grey(cube) or _is_colour(cube) else Drawing(cube, SMALL)
     if drawing is not None and cube.sizes["channel"] > 1:
         raise InputError(

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 from PIL import Image, ImageDraw, ImageFont
 
-from nowcast.cube import DIMS, thinned
+from nowcast.cube import DIMS, thinned, upright
 from nowcast.units import is_rain
 
 __all__ = ["Drawing"]
@@ -19,9 +19,6 @@ WHITE, BLACK = 254, 255
 
 MARGIN = 40
 """Pixels below the field, for two lines of text."""
-
-_NORTHWARD = {"projection_y_coordinate", "latitude", "grid_latitude"}
-_EASTWARD = {"projection_x_coordinate", "longitude", "grid_longitude"}
 
 
 class Drawing:
@@ -40,8 +37,7 @@ class Drawing:
         self._low, self._high = low, high if high > low else low + 1.0
         self._root = is_rain(cube)
         self._factor = max(1, -(-side // max(cube.sizes["y"], cube.sizes["x"])))
-        self._rows = slice(None, None, -1 if _runs(cube, "y", _NORTHWARD) > 0 else 1)
-        self._columns = slice(None, None, -1 if _runs(cube, "x", _EASTWARD) < 0 else 1)
+        self._rows, self._columns = upright(cube)
         microscope = cube["x"].attrs.get("units") == "um"
         colours = mpl.colormaps["gray" if microscope else "viridis"]
         table = (colours(np.linspace(0, 1, COLOURS))[:, :3] * 255).round().astype("uint8")
@@ -82,15 +78,6 @@ class Drawing:
         lead = f"+{_span(float(frame['lead_time'].values / np.timedelta64(1, 's')))}"
         start = frame["forecast_reference_time"].values
         return lead if self._counted else f"{_stamp(start)} {lead}"
-
-
-def _runs(cube: xr.DataArray, axis: str, names: set[str]) -> int:
-    """1 where the coordinate that tells north (or east) rises along the axis, -1 where it falls, 0 where none tells."""
-    for coord in cube.coords.values():
-        if axis in coord.dims and coord.attrs.get("standard_name") in names and coord.sizes[axis] > 1:
-            values = coord.mean([dim for dim in coord.dims if dim != axis]).values
-            return int(np.sign(values[-1] - values[0]))
-    return 0
 
 
 def _stamp(moment: np.ndarray) -> str:

@@ -136,6 +136,15 @@ def test_forecasts_follow_one_another(name: str, cube: xr.DataArray, forecast_ma
     assert (np.diff(frames.mean(axis=(1, 2))) > 0).all()
 
 
+def test_of_very_many_forecasts_some_are_shown(
+    cube_maker: CubeMaker, forecast_maker: CubeMaker, tmp_path: Path
+) -> None:
+    forecast = forecast_maker(cube_maker((60, 1, 8, 10)), references=50, leads=2)
+    with pytest.warns(NowcastWarning, match="24 of its 50 forecasts"):
+        write_cube(forecast, tmp_path / "a.gif")
+    assert len(frames_of(tmp_path / "a.gif")) == 48
+
+
 def test_of_members_the_first_is_shown(cube: xr.DataArray, forecast_maker: CubeMaker, tmp_path: Path) -> None:
     with pytest.warns(NowcastWarning, match="the first of 2 members"):
         write_cube(forecast_maker(cube, realizations=2), tmp_path / "a.gif")
