@@ -212,7 +212,7 @@ def picture(
             extend="max",
         )
         title = f"{observed.attrs.get('long_name', observed.name)}, forecast from "
-        figure.suptitle(title + _beginning(one["forecast_reference_time"]) + _extent(one))
+        figure.suptitle(title + _beginning(one["forecast_reference_time"], observed["time"].attrs) + _extent(one))
         figure.savefig(path, dpi=110, format="png", bbox_inches="tight")
 
 
@@ -254,8 +254,8 @@ def _extent(frame: xr.DataArray) -> str:
     return f"; {width:.4g} x {height:.4g} {units}"
 
 
-def _beginning(start: xr.DataArray) -> str:
+def _beginning(start: xr.DataArray, clock: Mapping[Any, Any]) -> str:
     """The reference time in words; of a clip, whose times count from its first frame, that of the clip."""
-    if "counted_from" in start.attrs:
+    if "counted_from" in clock:
         return f"{(start.values - np.datetime64(0, 'ns')) / np.timedelta64(1, 's'):g} s after the first frame"
     return str(np.datetime_as_string(start.values, "m")).replace("T", " ") + " UTC"

@@ -157,9 +157,9 @@ def test_clips_and_plain_numbers_are_told_as_such(cube_maker: Maker) -> None:
     assert report._extent(cube) == ""
     assert report._extent(cube_maker()) == "; 10 x 8 km"
     time = cube["time"]
-    assert report._beginning(time[1]) == "2026-05-01 00:05 UTC"
-    counted = (np.datetime64(0, "ns") + (time - time[0]) / 750).assign_attrs(counted_from="the first frame")
-    assert report._beginning(counted[1]) == "0.4 s after the first frame"
+    assert report._beginning(time[1], time.attrs) == "2026-05-01 00:05 UTC"
+    counted = np.datetime64(0, "ns") + (time - time[0]) / 750
+    assert report._beginning(counted[1], {"counted_from": "the first frame"}) == "0.4 s after the first frame"
 
 
 def test_rain_in_the_north_west_is_drawn_at_the_top_left(cube_maker: Maker, tmp_path: Path) -> None:
