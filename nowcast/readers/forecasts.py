@@ -48,7 +48,7 @@ def as_forecast(dataset: xr.Dataset, label: str, *, variable: str | None = None)
         lead: lead_times(dataset.variables[lead], label),
         reference: decoded(reference, dataset.variables[reference], label),
     }
-    array = labelled(dataset.drop_vars([lead, reference]), field, label)
+    array, _ = labelled(dataset.drop_vars([lead, reference]), field, label)
     array, names = select_extra(array, field.roles, label, None)
     array = array.drop_vars([name for name in (_LEAD, _REFERENCE, "valid_time") if name in array.coords])
     for dim, name in ((_LEAD, lead), (_REFERENCE, reference)):

@@ -18,6 +18,7 @@ from nowcast.readers.lazy import guarded
 from nowcast.readers.naming import Place
 from nowcast.readers.options import Options
 from nowcast.readers.packing import decoding, unpack
+from nowcast.readers.stored import Stored, remember
 from nowcast.readers.timing import decoded, has_times
 
 __all__ = ["Field", "as_cube", "candidates", "labelled", "pick"]
@@ -65,7 +66,8 @@ def as_cube(dataset: xr.Dataset, label: str, options: Options, *, place: Place |
             needed="one time axis, y and x",
             next_step="open it with nowcast.open_forecast(path); to score it: nowcast evaluate FORECAST PATH…",
         )
-    array = labelled(dataset, field, label)
+    array, behind = labelled(dataset, field, label)
+    sizes = dict(array.sizes)
     array, names = select_extra(array, field.roles, label, options.channel)
     if "time" not in array.dims:
         array, name = timed(array, dataset, label, options, place)
@@ -76,6 +78,8 @@ def as_cube(dataset: xr.Dataset, label: str, options: Options, *, place: Place |
         array = array.expand_dims("channel", axis=1 + array.dims.index("time"))
     if array.dims != DIMS:
         array = array.transpose(*DIMS)
+    if behind is not None and all(array.sizes.get(dim, 1) == size for dim, size in sizes.items()):
+        remember(array, behind)
     return check(with_source_dims(array, {ours: names[ours] for ours in DIMS if ours in names}))
 
 
@@ -179,10 +183,10 @@ def _is_flag(variable: xr.Variable) -> bool:
     return bool(flags) or standard.endswith(("status_flag", "quality_flag"))
 
 
-def labelled(dataset: xr.Dataset, field: Field, label: str) -> xr.DataArray:
-    """The field decoded, lazy, with its coordinates; dims that have a role bear its name."""
+def labelled(dataset: xr.Dataset, field: Field, label: str) -> tuple[xr.DataArray, Stored | None]:
+    """The field decoded, lazy, with its coordinates, and what it is stored as; dims that have a role bear its name."""
     variable = dataset.variables[field.name]
-    values = _chunked(variable, field, label)
+    values, behind = _chunked(variable, field, label)
     known = meanings(dataset)
     coords = _carried(dataset, field, known, label)
     for dim, role in field.roles.items():
@@ -210,7 +214,7 @@ def labelled(dataset: xr.Dataset, field: Field, label: str) -> xr.DataArray:
     array = xr.DataArray(values.data, dims=dims, coords=renamed, name=field.name, attrs=attrs)
     beside = {"files": variable.encoding["files"]} if "files" in variable.encoding else {}
     array.encoding = {**values.encoding, **beside, "source": label}
-    return array
+    return array, behind
 
 
 def _mapping_name(text: Any, coords: dict[str, xr.Variable]) -> str | None:
@@ -218,10 +222,10 @@ def _mapping_name(text: Any, coords: dict[str, xr.Variable]) -> str | None:
     return next((word for word in _words(text) if word in coords), None)
 
 
-def _chunked(variable: xr.Variable, field: Field, label: str) -> xr.Variable:
-    """The values of the field, decoded, as dask's."""
+def _chunked(variable: xr.Variable, field: Field, label: str) -> tuple[xr.Variable, Stored | None]:
+    """The values of the field, decoded, as dask's; and as they are stored, where one variable holds them."""
     if variable.chunks is not None:
-        return unpack(variable)
+        return unpack(variable), None
     wanted = {str(dim): int(size) for dim, size in variable.encoding.get("preferred_chunks", {}).items()}
     if not wanted:
         first = field.dim("time") or field.dim("lead_time")
@@ -233,7 +237,9 @@ def _chunked(variable: xr.Variable, field: Field, label: str) -> xr.Variable:
         if prod(ceil(variable.sizes[each] / sizes[each]) for each in sizes) > MOST_CHUNKS:
             room = max(1, CHUNK_BYTES // (prod(sizes.values()) * variable.dtype.itemsize))
             sizes[dim] = min(variable.sizes[dim], sizes[dim] * room)
-    return guarded(variable, sizes, name=field.name, label=label, how=decoding(variable))
+    how = decoding(variable)
+    behind = Stored(variable, tuple(field.roles.get(str(dim), str(dim)) for dim in variable.dims), how.decode, label)
+    return guarded(variable, sizes, name=field.name, label=label, how=how, behind=behind), behind
 
 
 def _carried(dataset: xr.Dataset, field: Field, known: dict[str, str], label: str) -> dict[str, xr.Variable]:

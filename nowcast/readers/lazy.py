@@ -45,7 +45,13 @@ def lazily(
 
 
 def guarded(
-    variable: xr.Variable, sizes: Mapping[str, int], *, name: str, label: str, how: Decoding | None = None
+    variable: xr.Variable,
+    sizes: Mapping[str, int],
+    *,
+    name: str,
+    label: str,
+    how: Decoding | None = None,
+    behind: object = None,
 ) -> xr.Variable:
     """The lazy variable as dask chunks of these sizes by dim; an error while one is loaded names the file.
 
@@ -57,8 +63,10 @@ def guarded(
         The file, for messages.
     how
         To decode each chunk as it is loaded.
+    behind
+        What is to live as long as the array does.
     """
-    source = _Part(variable, label, f"variable {name!r}", how)
+    source = _Part(variable, label, f"variable {name!r}", how, behind)
     meta = np.empty((0,) * variable.ndim, source.dtype)
     chunks = tuple(sizes[str(dim)] for dim in variable.dims)
     array = da.from_array(source, chunks=chunks, name=f"{name}-{uuid4().hex}", asarray=False, meta=meta)
@@ -69,8 +77,8 @@ def guarded(
 class _Part:
     """What dask needs of an array: shape, dtype and slicing."""
 
-    def __init__(self, variable: xr.Variable, label: str, part: str, how: Decoding | None) -> None:
-        self._variable, self._label, self._part = variable, label, part
+    def __init__(self, variable: xr.Variable, label: str, part: str, how: Decoding | None, behind: object) -> None:
+        self._variable, self._label, self._part, self._behind = variable, label, part, behind
         self._decode = None if how is None else how.decode
         self.shape, self.ndim = variable.shape, variable.ndim
         self.dtype = variable.dtype if how is None else how.dtype

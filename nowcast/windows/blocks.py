@@ -1,0 +1,238 @@
+"""BlockPlan: the windows of a plan in groups that are read together. Index arithmetic; no data is read here.
+
+A random window decodes every chunk that it touches, many times its own size. A block is read once, and all windows that
+begin in it are cut from memory: how much is decoded for each window is settled by the size of the blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise, product
+from typing import NamedTuple
+
+import numpy as np
+
+from nowcast.errors import InputError
+from nowcast.windows.plans import WindowPlan
+
+__all__ = ["Block", "BlockPlan", "ChunkEdges", "plan_blocks"]
+
+ChunkEdges = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Along time, y and x: where chunks begin, and where the last one ends."""
+
+COPY_FOR_DECODE = 5.0
+"""Bytes that are copied in the time in which one is decoded (zstd of radar, one core): what a choice of blocks costs."""
+
+SPARE_COST = 1.1
+"""Smaller blocks are taken until they cost so much more than the best: more of them can be mixed."""
+
+FEWEST_MIXED, MOST_MIXED = 2, 16
+"""Blocks that windows are drawn from at a time, memory permitting; one more is being read."""
+
+Groups = tuple[tuple[int, int], ...]
+"""Of starts, or of rows or columns of patches: from which position to which."""
+
+
+class Block(NamedTuple):
+    """A region of the cube that is read at once, and the windows that are cut from it, by their index in the plan."""
+
+    time: slice
+    y: slice
+    x: slice
+    windows: np.ndarray
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """All windows of a plan in blocks, each window in one.
+
+    Attributes
+    ----------
+    mixed
+        Blocks that a shuffle draws from at a time.
+    block_bytes
+        Of the largest block.
+    decoded_bytes, window_bytes
+        Of one pass: what is decoded, and what windows are cut from it.
+    """
+
+    plan: WindowPlan
+    starts: Groups
+    rows: Groups
+    columns: Groups
+    mixed: int
+    block_bytes: int
+    decoded_bytes: int
+    window_bytes: int
+    _axes: tuple[np.ndarray, np.ndarray, np.ndarray] = field(repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.starts) * len(self.rows) * len(self.columns)
+
+    def __getitem__(self, index: int) -> Block:
+        if not 0 <= index < len(self):
+            raise IndexError(f"block {index} of {len(self)}")
+        group, row, column = np.unravel_index(index, (len(self.starts), len(self.rows), len(self.columns)))
+        (t0, t1), (y0, y1), (x0, x1) = self.starts[group], self.rows[row], self.columns[column]
+        times, ys, xs = self._axes
+        across = len(xs)
+        corner = np.arange(y0, y1)[:, None] * across + np.arange(x0, x1)
+        windows = (np.arange(t0, t1)[:, None] * (len(ys) * across) + corner.ravel()).ravel()
+        height, width = self.plan.patch
+        return Block(
+            slice(int(times[t0]), int(times[t1 - 1]) + self.plan.context + self.plan.horizon),
+            slice(int(ys[y0]), int(ys[y1 - 1]) + height),
+            slice(int(xs[x0]), int(xs[x1 - 1]) + width),
+            windows,
+        )
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Windows of each block."""
+        along = [np.array([stop - start for start, stop in groups]) for groups in (self.starts, self.rows, self.columns)]
+        sizes: np.ndarray = np.multiply.outer(np.multiply.outer(along[0], along[1]), along[2]).ravel()
+        return sizes
+
+    @property
+    def reuse(self) -> float:
+        """How many times each decoded byte is used in a pass; below 1 where most of a chunk is thrown away."""
+        return self.window_bytes / self.decoded_bytes
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self)} block(s) of {self.block_bytes / 1e6:.3g} MB, {int(self.sizes.max())} windows each, "
+            f"{self.mixed} mixed at a time; each byte decoded is used {self.reuse:.3g} times"
+        )
+
+
+def plan_blocks(plan: WindowPlan, *, edges: ChunkEdges, pixel_bytes: int, memory: int) -> BlockPlan:
+    """The blocks that cost least to read within a budget of memory, and how many of them can be mixed.
+
+    Parameters
+    ----------
+    edges
+        Of the store's chunks.
+    pixel_bytes
+        That one pixel of one frame takes, all channels, as it is held in memory.
+    memory
+        Bytes for the blocks that are held, the one that is being read, and the chunk that is being decoded.
+
+    Raises
+    ------
+    InputError
+        A chunk, or a window, is larger than the memory.
+    """
+    axes = _axes(plan)
+    chunk = int(np.prod([int(np.diff(edge).max()) for edge in edges])) * pixel_bytes
+    length = plan.context + plan.horizon
+    least = length * plan.patch[0] * plan.patch[1] * pixel_bytes
+    if chunk > memory or least > memory:
+        raise InputError(
+            "one chunk is larger than the memory that windows may take" if chunk > memory else "a window is larger",
+            found=f"{max(chunk, least) / 1e6:.4g} MB",
+            needed=f"at most {memory / 1e6:.4g} MB",
+            next_step="nowcast convert PATH cube.zarr cuts it smaller" if chunk > memory else "a smaller --patch",
+        )
+    window_bytes = len(plan) * least
+    room = max(memory - chunk, least)
+    whole = _candidate(plan, axes, edges, pixel_bytes, None, 1, 1)
+    if whole.bytes <= room:
+        return _chosen(plan, axes, whole, mixed=1, window_bytes=window_bytes)
+    for mixed in (FEWEST_MIXED, 1):
+        fitting = [
+            each
+            for span, rows, columns in product(_spans(edges[0], axes[0]), _counts(axes[1]), _counts(axes[2]))
+            if (each := _candidate(plan, axes, edges, pixel_bytes, span, rows, columns)).bytes <= room / (mixed + 1)
+        ]
+        if fitting:
+            best = min(_cost(each, window_bytes) for each in fitting)
+            good = [each for each in fitting if _cost(each, window_bytes) <= SPARE_COST * best]
+            found = min(good, key=lambda each: (each.bytes, _cost(each, window_bytes)))
+            mixed = int(min(room // found.bytes - 1, MOST_MIXED))
+            return _chosen(plan, axes, found, mixed=max(1, mixed), window_bytes=window_bytes)
+    single = _candidate(plan, axes, edges, pixel_bytes, 1, len(axes[1]), len(axes[2]))
+    return _chosen(plan, axes, single, mixed=1, window_bytes=window_bytes)
+
+
+class _Candidate(NamedTuple):
+    starts: Groups
+    rows: Groups
+    columns: Groups
+    bytes: int
+    decoded: int
+
+
+def _axes(plan: WindowPlan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """First frames, first rows and first columns of the windows, each ascending."""
+    corners = np.array(plan.corners)
+    ys, xs = np.unique(corners[:, 0]), np.unique(corners[:, 1])
+    return np.array(plan.starts), ys, xs
+
+
+def _candidate(
+    plan: WindowPlan,
+    axes: tuple[np.ndarray, np.ndarray, np.ndarray],
+    edges: ChunkEdges,
+    pixel_bytes: int,
+    span: int | None,
+    rows: int,
+    columns: int,
+) -> _Candidate:
+    """Starts grouped by stretches of `span` frames (None: all), patches by so many groups of rows and of columns."""
+    times, ys, xs = axes
+    stretch = np.zeros(len(times), dtype=int) if span is None else times // span
+    cuts = [0, *(np.flatnonzero(np.diff(stretch)) + 1).tolist(), len(times)]
+    groups = (tuple(pairwise(cuts)), _shared(len(ys), rows), _shared(len(xs), columns))
+    lengths = (plan.context + plan.horizon, *plan.patch)
+    held, decoded = pixel_bytes, pixel_bytes
+    for firsts, group, length, edge in zip(axes, groups, lengths, edges, strict=True):
+        low = firsts[[start for start, _ in group]]
+        high = firsts[[stop - 1 for _, stop in group]] + length
+        held *= int((high - low).max())
+        outer_low = edge[np.searchsorted(edge, low, side="right") - 1]
+        outer_high = edge[np.searchsorted(edge, high, side="left")]
+        decoded *= int((outer_high - outer_low).sum())
+    return _Candidate(*groups, held, decoded)
+
+
+def _cost(candidate: _Candidate, window_bytes: int) -> float:
+    return candidate.decoded + window_bytes / COPY_FOR_DECODE
+
+
+def _chosen(
+    plan: WindowPlan,
+    axes: tuple[np.ndarray, np.ndarray, np.ndarray],
+    found: _Candidate,
+    *,
+    mixed: int,
+    window_bytes: int,
+) -> BlockPlan:
+    groups = (found.starts, found.rows, found.columns)
+    return BlockPlan(plan, *groups, mixed, found.bytes, found.decoded, window_bytes, axes)
+
+
+def _shared(length: int, groups: int) -> Groups:
+    cuts = np.linspace(0, length, groups + 1).round().astype(int).tolist()
+    return tuple(pairwise(cuts))
+
+
+def _counts(firsts: np.ndarray) -> list[int]:
+    """Numbers of groups that are tried."""
+    most = len(firsts)
+    return sorted({1, most, *(n for n in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64) if n <= most)})
+
+
+def _spans(edges: np.ndarray, times: np.ndarray) -> Sequence[int]:
+    """Stretches of frames that are tried: multiples of a chunk, and parts of it."""
+    chunk, length = int(np.diff(edges).max()), int(times[-1] - times[0] + 1)
+    spans = {1}
+    many = chunk
+    while many < 2 * length:
+        spans |= {many, many + many // 2 // chunk * chunk}
+        many *= 2
+    part = chunk
+    while part > 1:
+        spans.add(part)
+        part //= 2
+    return sorted(spans)
