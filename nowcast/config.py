@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,12 +17,43 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from nowcast.errors import InputError, UnsafeError
 
-__all__ = ["FLAGS", "Data", "Model", "Scaling", "Scores", "Settings", "Training", "Windows", "dump", "resolve"]
+__all__ = [
+    "FLAGS",
+    "Data",
+    "Loading",
+    "Model",
+    "Scaling",
+    "Scores",
+    "Settings",
+    "Training",
+    "Windows",
+    "bytes_of",
+    "dump",
+    "resolve",
+]
 
 LARGEST_FILE = 1_000_000
 
 Positive = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kMGT]i?)?B?")
+
+
+def bytes_of(text: str) -> int:
+    """`2GB`, `500MB`, `1.5GiB` as a number of bytes.
+
+    Raises
+    ------
+    ValueError
+        It is no size.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or float(found[1]) <= 0:
+        raise ValueError(f"{text!r} is no size of memory, such as 2GB")
+    prefix = found[2] or ""
+    return int(float(found[1]) * (1024 if prefix.endswith("i") else 1000) ** " kMGT".index(prefix[:1] or " "))
 
 
 class _Room(BaseModel):
@@ -90,6 +122,19 @@ class Model(_Room):
         return self.model_dump(exclude={"name"}, exclude_none=True, mode="json")
 
 
+class Loading(_Room):
+    """How windows are read."""
+
+    memory: str = Field("2GB", description="that the program may take; a quarter of it is for blocks of windows")
+    workers: int = Field(0, ge=0, description="processes that read; 0: a thread, enough unless reading is slow")
+
+    @field_validator("memory")
+    @classmethod
+    def _size(cls, memory: str) -> str:
+        bytes_of(memory)
+        return memory
+
+
 class Training(_Room):
     """How it learns."""
 
@@ -126,6 +171,7 @@ class Settings(_Room):
     windows: Windows = Windows()
     scaling: Scaling = Scaling()
     model: Model = Model()
+    loading: Loading = Loading()
     training: Training = Training()
     scores: Scores = Scores()
 
@@ -142,6 +188,8 @@ FLAGS = {
     "model": "model.name",
     "hidden": "model.hidden",
     "kernel": "model.kernel",
+    "memory": "loading.memory",
+    "workers": "loading.workers",
     "epochs": "training.epochs",
     "max_minutes": "training.max_minutes",
     "batch": "training.batch",

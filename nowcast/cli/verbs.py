@@ -148,6 +148,8 @@ def fit(
     epochs: Annotated[int | None, typer.Option(help="[suits machine and data]")] = None,
     max_minutes: Annotated[float | None, typer.Option(help="the longest that training may take")] = None,
     seed: Annotated[int | None, typer.Option(help="of weights and order")] = None,
+    memory: Annotated[str | None, typer.Option(help="that it may take, such as 2GB")] = None,
+    workers: Annotated[int | None, typer.Option(help="processes that read; 0: a thread [0]")] = None,
     thresholds: Thresholds = None,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -180,6 +182,8 @@ def fit(
         epochs=epochs,
         max_minutes=max_minutes,
         seed=seed,
+        memory=memory,
+        workers=workers,
         thresholds=numbers_of(thresholds, "--thresholds", float),
         progress=not quiet,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -45,6 +44,12 @@ class Stored:
     def dtype(self) -> np.dtype[Any]:
         found: np.dtype[Any] = self.variable.dtype
         return found
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """By dim of a cube."""
+        held = dict(zip(self.dims, self.variable.shape, strict=True))
+        return {dim: held.get(dim, 1) for dim in DIMS}
 
     def chunk_edges(self, dim: str) -> np.ndarray:
         """Where chunks begin along a dim, and where the last one ends."""

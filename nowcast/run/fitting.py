@@ -16,7 +16,7 @@ from nowcast import config, model_file, report
 from nowcast.atomic import replacing, write_text
 from nowcast.config import Settings
 from nowcast.cube import grid_step, iso, label, time_step
-from nowcast.losses import mixture
+from nowcast.losses import Loss, mixture
 from nowcast.models import Forecaster
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
@@ -25,10 +25,13 @@ from nowcast.run.evaluation import score_beside_persistence
 from nowcast.run.forecasting import predict
 from nowcast.run.preparing import Prepared, prepare
 from nowcast.run.source import Source, cube_from, given, held, remembered, stem
-from nowcast.tensors import Windows, loader
+from nowcast.tensors import Loader, Windows
 from nowcast.writers import write_dataset
 
 __all__ = ["fit"]
+
+LITTLE_REUSE = 2.0
+"""A pass that uses each byte it decodes less often is spent decoding."""
 
 MOST_SCORED = 20_000_000
 """Pixels of forecasts that are scored at the end of fit, about a minute's work on two cores."""
@@ -58,6 +61,8 @@ def fit(
     epochs: int | None = None,
     max_minutes: float | None = None,
     seed: int | None = None,
+    memory: str | None = None,
+    workers: int | None = None,
     thresholds: Sequence[float] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
@@ -75,6 +80,10 @@ def fit(
         Go on with the run in that folder from its last checkpoint, with its own settings.
     options
         What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`.
+    memory
+        That the program may take, `"2GB"`: windows of larger cubes are cut from blocks that a quarter of it holds.
+    workers
+        Processes that read blocks; 0: a thread, which is enough unless a cube is computed by slow Python.
 
     Returns
     -------
@@ -97,7 +106,8 @@ def fit(
         settings = config.resolve(config_file, flags)
         cube = cube_from(source, **_read_by(source, settings))
         with reading(label(cube)):
-            prepared = prepare(held(cube), settings)
+            most = config.bytes_of(settings.loading.memory) // 2
+            prepared = prepare(held(cube, memory=most), settings)
         place.mkdir(parents=True, exist_ok=True)
         try:
             return _train(prepared, place, resume=resume)
@@ -115,29 +125,50 @@ def _read_by(source: Source, settings: Settings) -> dict[str, Any]:
 
 
 def _train(prepared: Prepared, place: Path, *, resume: bool) -> xr.Dataset:
-    from nowcast import training
-
     settings = prepared.settings
     folder.begin(place, prepared.fingerprint(), resume=resume)
     torch.manual_seed(settings.training.seed)
     forecaster = prepared.forecaster()
     loss = mixture(settings.training.loss)
-    loaders = [
-        loader(
-            Windows(prepared.cube, prepared.plans[name], prepared.scaler, masked=prepared.masked),
-            batch=settings.training.batch,
-            shuffle=name == "training",
-            seed=settings.training.seed,
-        )
-        for name in ("training", "validation")
-    ]
+    loaders = [_loader(prepared, name) for name in ("training", "validation")]
+    try:
+        return _fitted(prepared, forecaster, loss, loaders, place, resume=resume)
+    finally:
+        for each in loaders:
+            each.close()
+
+
+def _loader(prepared: Prepared, name: str) -> Loader:
+    settings = prepared.settings
+    made = Loader(
+        [Windows(prepared.cube, prepared.plans[name], prepared.scaler, masked=prepared.masked)],
+        batch=settings.training.batch,
+        shuffle=name == "training",
+        seed=settings.training.seed,
+        memory=config.bytes_of(settings.loading.memory) // 4,
+        workers=settings.loading.workers,
+        device="cuda" if torch.cuda.is_available() else "cpu",
+    )
+    if name == "training":
+        tell(f"blocks   {made.blocks}")
+        if not made.blocks.held and made.blocks.reuse < LITTLE_REUSE:
+            tell("beware   its chunks make it slow to cut windows from: nowcast convert PATH cube.zarr cures that")
+    return made
+
+
+def _fitted(
+    prepared: Prepared, forecaster: Forecaster, loss: Loss, loaders: Sequence[Loader], place: Path, *, resume: bool
+) -> xr.Dataset:
+    from nowcast import training
+
+    settings = prepared.settings
     parameters = sum(p.numel() for p in forecaster.parameters())
     tell(f"model    {settings.model.name}, {parameters:,} parameters")
     epochs, max_minutes = settings.training.epochs, settings.training.max_minutes
     if resume and epochs is not None:
         budget = training.Budget(epochs, max_minutes, "as the run was begun")
     else:
-        budget = training.plan_budget(forecaster, loss, *loaders, epochs=epochs, max_minutes=max_minutes)
+        budget = training.plan_budget(forecaster, loss, loaders[0], loaders[1], epochs=epochs, max_minutes=max_minutes)
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
     settings = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": budget.epochs})})
     write_text(place / folder.CONFIG, config.dump(settings))
@@ -145,7 +176,8 @@ def _train(prepared: Prepared, place: Path, *, resume: bool) -> xr.Dataset:
     outcome = training.fit(
         forecaster,
         loss,
-        *loaders,
+        loaders[0],
+        loaders[1],
         folder=place,
         budget=budget,
         optimiser=settings.training.optimiser,

@@ -17,11 +17,9 @@ from nowcast.errors import InputError
 from nowcast.progress import tell
 from nowcast.readers import open_cube, open_forecast
 from nowcast.readers.options import Options
+from nowcast.readers.stored import stored
 
 __all__ = ["READ_AS", "Source", "cube_from", "forecast_from", "given", "held", "remembered", "span", "stem"]
-
-MOST_HELD = 1_000_000_000
-"""Bytes up to which fit reads a cube once and keeps it."""
 
 READ_AS = "nowcast_read_as"
 """The attribute in which a forecast remembers, as JSON, the options that its cube was read with."""
@@ -111,9 +109,9 @@ def remembered(kept: Any) -> dict[str, Any]:
         raise InputError(f"options that are none: {kept!r}", needed=", ".join(Options.names())) from error
 
 
-def held(cube: xr.DataArray) -> xr.DataArray:
-    """The cube in memory where it is small: a clip or a compressed file would be decoded again for every window."""
-    return cube.compute() if cube.nbytes <= MOST_HELD else cube
+def held(cube: xr.DataArray, *, memory: int) -> xr.DataArray:
+    """The cube in memory where it fits and is not one variable of a store, which is quickly read again."""
+    return cube.compute() if cube.nbytes <= memory and stored(cube) is None else cube
 
 
 def forecast_from(source: xr.DataArray | str | os.PathLike[str]) -> xr.DataArray:

@@ -14,13 +14,12 @@ from pathlib import Path
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Timer
-from torch.utils.data import DataLoader
 
 from nowcast.errors import InputError
 from nowcast.losses import Loss
 from nowcast.models import Forecaster
 from nowcast.progress import bar
-from nowcast.tensors import Batch
+from nowcast.tensors import Loader
 from nowcast.training.supervised import OPTIMISERS, Supervised
 from nowcast.training.watch import History, Interruptible, Progress
 
@@ -58,8 +57,8 @@ class Outcome:
 def plan_budget(
     forecaster: Forecaster,
     loss: Loss,
-    training: DataLoader[Batch],
-    validation: DataLoader[Batch],
+    training: Loader,
+    validation: Loader,
     *,
     epochs: int | None = None,
     max_minutes: float | None = None,
@@ -100,8 +99,8 @@ def plan_budget(
 def fit(
     forecaster: Forecaster,
     loss: Loss,
-    training: DataLoader[Batch],
-    validation: DataLoader[Batch],
+    training: Loader,
+    validation: Loader,
     *,
     folder: Path,
     budget: Budget,
@@ -156,8 +155,6 @@ def fit(
     )
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with bar("fit", total=budget.epochs) as line, warnings.catch_warnings():
-        # The loader is in memory: workers would only copy it. The Trainer suggests them all the same.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         # Lightning 2.6 asks torch 2.13 in an old way.

@@ -8,6 +8,9 @@ whole sequences, or what the dataset's publishers set.
 from __future__ import annotations
 
 from nowcast.cube import PARTS
+from nowcast.windows.blocks import Block, BlockPlan, ChunkEdges, plan_blocks
+from nowcast.windows.joining import JoinedBlocks
+from nowcast.windows.order import EpochOrder, Step
 from nowcast.windows.plans import Window, WindowPlan, plan
 from nowcast.windows.sequences import Sequences
 from nowcast.windows.splitting import BY_PUBLISHER, BY_SEQUENCE, BY_TIME, Split, split, suggest
@@ -18,12 +21,19 @@ __all__ = [
     "BY_SEQUENCE",
     "BY_TIME",
     "PARTS",
+    "Block",
+    "BlockPlan",
+    "ChunkEdges",
+    "EpochOrder",
+    "JoinedBlocks",
     "Sequences",
     "Split",
+    "Step",
     "Tile",
     "Window",
     "WindowPlan",
     "plan",
+    "plan_blocks",
     "split",
     "suggest",
     "tiles",

@@ -22,7 +22,7 @@ ChunkEdges = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Along time, y and x: where chunks begin, and where the last one ends."""
 
 COPY_FOR_DECODE = 5.0
-"""Bytes that are copied in the time in which one is decoded (zstd of radar, one core): what a choice of blocks costs."""
+"""Bytes that are copied in the time in which one is decoded (zstd of radar, one core): what blocks cost."""
 
 SPARE_COST = 1.1
 """Smaller blocks are taken until they cost so much more than the best: more of them can be mixed."""
@@ -90,7 +90,9 @@ class BlockPlan:
     @property
     def sizes(self) -> np.ndarray:
         """Windows of each block."""
-        along = [np.array([stop - start for start, stop in groups]) for groups in (self.starts, self.rows, self.columns)]
+        along = [
+            np.array([stop - start for start, stop in groups]) for groups in (self.starts, self.rows, self.columns)
+        ]
         sizes: np.ndarray = np.multiply.outer(np.multiply.outer(along[0], along[1]), along[2]).ravel()
         return sizes
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nowcast.windows.blocks import BlockPlan
+from nowcast.windows.joining import JoinedBlocks
 
 __all__ = ["EpochOrder", "Step"]
 
@@ -47,7 +47,7 @@ class EpochOrder:
 
     def __init__(
         self,
-        blocks: BlockPlan,
+        blocks: JoinedBlocks,
         *,
         seed: int,
         epoch: int,
@@ -60,19 +60,22 @@ class EpochOrder:
         self._kept = None
         sizes = blocks.sizes
         if drawn is not None:
-            self._kept = np.zeros(len(blocks.plan), dtype=bool)
+            self._kept = np.zeros(blocks.windows, dtype=bool)
             self._kept[drawn] = True
-            sizes = np.array([int(self._kept[blocks[number].windows].sum()) for number in range(len(blocks))])
+            sizes = np.array([int(self._kept[blocks.windows_of(number)].sum()) for number in range(len(blocks))])
         numbers = self._random(0).permutation(len(blocks)) if shuffle else np.arange(len(blocks))
         edges = np.concatenate(([0], np.cumsum(sizes[numbers])))
-        low, high = (int(edges[-1]) * place // world for place in (rank, rank + 1))
+        self.total = int(edges[-1])
+        """Windows of all processes."""
+        low, high = (self.total * place // world for place in (rank, rank + 1))
         self._pieces = [
             _Piece(int(number), int(max(low - start, 0)), int(min(high, stop) - start))
             for number, start, stop in zip(numbers, edges[:-1], edges[1:], strict=True)
-            if stop > low and start < high
+            if stop > max(low, start) and start < high
         ]
+        self._together = blocks.held and shuffle
         self._mixed = min(blocks.mixed, max(1, len(self._pieces))) if shuffle else 1
-        self._steps = len(self._pieces) + self._mixed - 1 if self._pieces else 0
+        self._steps = 0 if not self._pieces else 1 if self._together else len(self._pieces) + self._mixed - 1
         counts = [sum(hi - lo for _, lo, hi in self._portions(step)) for step in range(self._steps)]
         self._edges = np.concatenate(([0], np.cumsum(counts, dtype=int))).astype(int)
 
@@ -86,15 +89,14 @@ class EpochOrder:
 
     @property
     def blocks(self) -> Sequence[int]:
-        """The blocks in the order in which they are first needed; the one at `place` is in steps `place` to
-        `place + mixed - 1`.
-        """
+        """The blocks in the order in which they are first needed; a `Step`'s places are places in it."""
         return [piece.block for piece in self._pieces]
 
-    @property
-    def mixed(self) -> int:
-        """Blocks in a step, at most."""
-        return self._mixed
+    def places(self, step: int) -> range:
+        """The blocks that a step needs, by their places."""
+        if self._together:
+            return range(len(self._pieces))
+        return range(max(0, step - self._mixed + 1), min(step + 1, len(self._pieces)))
 
     def step_at(self, index: int) -> tuple[int, int]:
         """The step that the window at a position of the epoch is in, and its place in it."""
@@ -117,15 +119,17 @@ class EpochOrder:
 
     def _portions(self, step: int) -> list[tuple[int, int, int]]:
         """Of each block in a step: its place, and which of its piece's windows."""
+        if self._together:
+            return [(place, 0, piece.stop - piece.start) for place, piece in enumerate(self._pieces)]
         found = []
-        for place in range(max(0, step - self._mixed + 1), min(step + 1, len(self._pieces))):
+        for place in self.places(step):
             piece, turn = self._pieces[place], step - place
             size = piece.stop - piece.start
             found.append((place, size * turn // self._mixed, size * (turn + 1) // self._mixed))
         return found
 
     def _windows(self, piece: _Piece) -> np.ndarray:
-        windows = self._plan[piece.block].windows
+        windows = self._plan.windows_of(piece.block)
         if self._kept is not None:
             windows = windows[self._kept[windows]]
         if self._shuffle:
