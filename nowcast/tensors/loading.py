@@ -90,13 +90,8 @@ class Loader:
         self._kept: dict[int, Fetched] = {}
         self._fetcher: Fetcher | None = None
 
-    @property
-    def sampler(self) -> Loader:
-        """Lightning's Trainer looks for `set_epoch` here."""
-        return self
-
     def set_epoch(self, epoch: int) -> None:
-        """Called by the Trainer before each epoch."""
+        """To be called before each epoch."""
         if epoch != self.epoch:
             self.epoch, self._given, self._first = epoch, 0, 0
 

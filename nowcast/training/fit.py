@@ -21,7 +21,7 @@ from nowcast.models import Forecaster
 from nowcast.progress import bar
 from nowcast.tensors import Loader
 from nowcast.training.supervised import OPTIMISERS, Supervised
-from nowcast.training.watch import History, Interruptible, Progress
+from nowcast.training.watch import EpochOrders, History, Interruptible, Progress
 
 __all__ = ["OPTIMISERS", "Budget", "Outcome", "fit", "plan_budget"]
 
@@ -142,7 +142,14 @@ def fit(
     latest = ModelCheckpoint(checkpoints, filename="last", save_top_k=1, enable_version_counter=False)
     stopping = EarlyStopping(monitor="validation", patience=patience)
     interruptible = Interruptible()
-    callbacks: list[L.Callback] = [best, latest, stopping, interruptible, History(folder / "history.jsonl")]
+    callbacks: list[L.Callback] = [
+        EpochOrders(),
+        best,
+        latest,
+        stopping,
+        interruptible,
+        History(folder / "history.jsonl"),
+    ]
     timer = Timer(duration=None if budget.minutes is None else timedelta(minutes=budget.minutes), verbose=False)
     callbacks.append(timer)
     task = Supervised(

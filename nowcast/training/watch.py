@@ -15,11 +15,19 @@ import lightning as L
 from nowcast.atomic import write_text
 from nowcast.progress import Bar, tell
 
-__all__ = ["History", "Interruptible", "Progress"]
+__all__ = ["EpochOrders", "History", "Interruptible", "Progress"]
 
 
 QUIET_SECONDS = 20.0
 """Where no live line can be shown (a log, a pipe), a line of text this often."""
+
+
+class EpochOrders(L.Callback):
+    """Tells the loader which epoch begins, by which it shuffles."""
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        loader: Any = trainer.train_dataloader
+        loader.set_epoch(trainer.current_epoch)
 
 
 class History(L.Callback):

@@ -24,8 +24,8 @@ ChunkEdges = tuple[np.ndarray, np.ndarray, np.ndarray]
 COPY_FOR_DECODE = 5.0
 """Bytes that are copied in the time in which one is decoded (zstd of radar, one core): what blocks cost."""
 
-SPARE_COST = 1.1
-"""Smaller blocks are taken until they cost so much more than the best: more of them can be mixed."""
+SPARE_COST = 1.25
+"""Smaller blocks are taken until they cost so many times the best, for more of them can be mixed."""
 
 FEWEST_MIXED, MOST_MIXED = 2, 16
 """Blocks that windows are drawn from at a time, memory permitting; one more is being read."""
@@ -150,7 +150,8 @@ def plan_blocks(plan: WindowPlan, *, edges: ChunkEdges, pixel_bytes: int, memory
         if fitting:
             best = min(_cost(each, window_bytes) for each in fitting)
             good = [each for each in fitting if _cost(each, window_bytes) <= SPARE_COST * best]
-            found = min(good, key=lambda each: (each.bytes, _cost(each, window_bytes)))
+            ample = [each for each in good if room // each.bytes > MOST_MIXED]
+            found = min(ample, key=lambda each: _cost(each, window_bytes)) if ample else min(good, key=_size)
             mixed = int(min(room // found.bytes - 1, MOST_MIXED))
             return _chosen(plan, axes, found, mixed=max(1, mixed), window_bytes=window_bytes)
     single = _candidate(plan, axes, edges, pixel_bytes, 1, len(axes[1]), len(axes[2]))
@@ -200,6 +201,10 @@ def _candidate(
 
 def _cost(candidate: _Candidate, window_bytes: int) -> float:
     return candidate.decoded + window_bytes / COPY_FOR_DECODE
+
+
+def _size(candidate: _Candidate) -> int:
+    return candidate.bytes
 
 
 def _chosen(

@@ -71,7 +71,7 @@ class EpochOrder:
         self._pieces = [
             _Piece(int(number), int(max(low - start, 0)), int(min(high, stop) - start))
             for number, start, stop in zip(numbers, edges[:-1], edges[1:], strict=True)
-            if stop > max(low, start) and start < high
+            if min(high, stop) > max(low, start)
         ]
         self._together = blocks.held and shuffle
         self._mixed = min(blocks.mixed, max(1, len(self._pieces))) if shuffle else 1

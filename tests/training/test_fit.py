@@ -18,14 +18,13 @@ import pytest
 import torch
 import xarray as xr
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from nowcast.errors import InputError
 from nowcast.losses import mse
 from nowcast.models import ConvLSTM
 from nowcast.progress import quiet
 from nowcast.scaling import Scaler
-from nowcast.tensors import Batch, Windows, loader
+from nowcast.tensors import Loader, Windows, loader
 from nowcast.training import Budget, Outcome, fit, plan_budget
 from nowcast.training.fit import DEFAULT_MINUTES, MOST_EPOCHS
 from nowcast.windows import plan
@@ -58,7 +57,7 @@ def moving_blob(frames: int = 40, size: int = 16) -> xr.DataArray:
     return xr.DataArray(values, dims=("time", "channel", "y", "x"), coords={"time": times}, name="blob")
 
 
-def loaders(frames: int = 24, batch: int = 4) -> tuple[DataLoader[Batch], DataLoader[Batch]]:
+def loaders(frames: int = 24, batch: int = 4) -> tuple[Loader, Loader]:
     cube = moving_blob(frames + 10)
     scaler = Scaler("unit", 0.0, 1.0)
     parts = cube[:frames], cube[frames:]
@@ -146,22 +145,22 @@ def test_the_same_seed_learns_the_same_weights(tmp_path: Path) -> None:
 def test_each_epoch_has_its_own_order(tmp_path: Path) -> None:
     orders: list[list[int]] = []
 
-    class Watched(Windows):
-        def __getitem__(self, index: int) -> Batch:
-            orders[-1].append(index)
-            return super().__getitem__(index)
-
     cube = moving_blob(20)
-    windows = Watched(cube, plan(cube, context=2, horizon=2), Scaler("unit", 0.0, 1.0), masked=False)
+    windows = Windows(cube, plan(cube, context=2, horizon=2), Scaler("unit", 0.0, 1.0), masked=False)
     training = loader(windows, batch=4, shuffle=True)
-    begin = type(training.sampler).__iter__
+    begin = Loader.cut
 
-    def watched(sampler: Any) -> Any:
-        orders.append([])
-        return begin(sampler)
+    def watched(self: Loader) -> Any:
+        mine = self is training
+        if mine:
+            orders.append([])
+        for cut in begin(self):
+            if mine:
+                orders[-1].extend(cut.numbers.tolist())
+            yield cut
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(training.sampler), "__iter__", watched)
+        patch.setattr(Loader, "cut", watched)
         fitted(tmp_path, network(), epochs=3, loaders=(training, loaders()[1]))
     full = [order for order in orders if sorted(order) == list(range(17))]
     assert len(full) == 3
