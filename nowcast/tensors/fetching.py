@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from multiprocessing.shared_memory import SharedMemory
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -17,6 +19,9 @@ from nowcast.tensors.sources import Source
 from nowcast.windows import Block
 
 __all__ = ["Fetched", "Fetcher", "InProcesses", "InThreads"]
+
+MEMORY = "/dev/shm"  # noqa: S108  (a file made by mkstemp, as the system's own shared memory)
+"""Where files lie in memory; elsewhere than on Linux the folder for temporary files."""
 
 MOST_LOST = 3
 """Times that a killed reading process is replaced."""
@@ -94,15 +99,14 @@ class InProcesses:
         held = self._sources[source]
         shape = tuple(part.stop - part.start for part in (block.time, block.y, block.x))
         shape = (shape[0], held.channels, *shape[1:])
-        shared = SharedMemory(create=True, size=max(1, int(np.prod(shape)) * held.dtype.itemsize))
         region = (block.time, block.y, block.x)
-        return _InProcess(lambda: self.submit(source, region, shared.name), shared, shape, held.dtype)
+        return _InProcess(lambda path: self.submit(source, region, path), shape, held.dtype)
 
-    def submit(self, source: int, region: tuple[slice, slice, slice], name: str) -> Future[None]:
-        """Ask for a region to be read into shared memory; dead processes are replaced."""
+    def submit(self, source: int, region: tuple[slice, slice, slice], path: str) -> Future[None]:
+        """Ask for a region to be read into a file in memory; dead processes are replaced."""
         for _ in range(MOST_LOST + 1):
             try:
-                return self._pool.submit(_read, source, region, name)
+                return self._pool.submit(_read, source, region, path)
             except BrokenProcessPool:
                 self._lost += 1
                 if self._lost > MOST_LOST:
@@ -120,12 +124,14 @@ class InProcesses:
 
 
 class _InProcess:
-    def __init__(
-        self, ask: Callable[[], Future[None]], shared: SharedMemory, shape: tuple[int, ...], dtype: np.dtype[np.generic]
-    ) -> None:
-        self._ask, self._shared = ask, shared
-        self._array: np.ndarray | None = np.ndarray(shape, dtype, buffer=shared.buf)
-        self._future = ask()
+    """The memory is a file without a place on a disk, where the system has such; it is gone with the last array."""
+
+    def __init__(self, ask: Callable[[str], Future[None]], shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
+        file, self._path = tempfile.mkstemp(prefix="nowcast-", dir=MEMORY if Path(MEMORY).is_dir() else None)
+        os.close(file)
+        self._array = np.memmap(self._path, dtype, mode="w+", shape=shape)
+        self._ask = ask
+        self._future = ask(self._path)
 
     def values(self) -> np.ndarray:
         while True:
@@ -133,16 +139,17 @@ class _InProcess:
                 self._future.result()
                 break
             except BrokenProcessPool:
-                self._future = self._ask()
-        assert self._array is not None  # noqa: S101  (nobody asks after release)
+                self._future = self._ask(self._path)
+        self._remove()
         return self._array
 
     def release(self) -> None:
         self._future.cancel()
-        self._array = None
-        self._shared.unlink()
-        with suppress(BufferError):  # a view that is still about closes it when it goes
-            self._shared.close()
+        self._remove()
+        self._array = self._array[:0]
+
+    def _remove(self) -> None:
+        Path(self._path).unlink(missing_ok=True)
 
 
 _held: tuple[Source, ...] = ()
@@ -153,10 +160,7 @@ def _hold(sources: tuple[Source, ...]) -> None:
     _held = sources
 
 
-def _read(source: int, region: tuple[slice, slice, slice], name: str) -> None:
+def _read(source: int, region: tuple[slice, slice, slice], path: str) -> None:
     values = _held[source].read(*region)
-    shared = SharedMemory(name)
-    try:
-        np.ndarray(values.shape, values.dtype, buffer=shared.buf)[...] = values
-    finally:
-        shared.close()
+    with suppress(FileNotFoundError):  # nobody waits for it any more
+        np.memmap(path, values.dtype, mode="r+", shape=values.shape)[...] = values

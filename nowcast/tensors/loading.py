@@ -67,6 +67,8 @@ class Loader:
         drawn: Callable[[int], np.ndarray] | None = None,
         prepared: Callable[[Batch, np.ndarray, int], Batch] | None = None,
     ) -> None:
+        self._kept: dict[int, Fetched] = {}
+        self._fetcher: Fetcher | None = None
         self.batch, self.shuffle, self.seed, self.prefetch = batch, shuffle, seed, prefetch
         self.rank, self.world, self.device = rank, world, torch.device(device)
         self.epoch, self._given, self._first = 0, 0, 0
@@ -87,8 +89,6 @@ class Loader:
         tables = [source.table for source in self._sources if source.table is not None]
         first = parts[0]
         self.preparation = Preparation(tables or None, context=first.plan.context, masked=first.masked).to(self.device)
-        self._kept: dict[int, Fetched] = {}
-        self._fetcher: Fetcher | None = None
 
     def set_epoch(self, epoch: int) -> None:
         """To be called before each epoch."""
@@ -117,12 +117,10 @@ class Loader:
         )
 
     def edges(self, order: EpochOrder) -> np.ndarray:
-        """Where batches begin in an epoch, and where the last one ends: as many batches for every rank."""
-        windows, most = len(order), -(-order.total // self.world)
-        edges = np.append(np.arange(0, windows, self.batch), windows)
-        if len(edges) - 1 < -(-most // self.batch):  # another rank has one window more, and a batch for it
-            edges = np.insert(edges, -1, windows - 1)
-        return edges
+        """Where batches begin in an epoch, and where the last one ends: as many of them for every rank."""
+        windows, fewest = len(order), order.total // self.world
+        batches = -(-fewest // self.batch)  # of the rank with a window less; another's last batch may have one more
+        return np.append(np.arange(batches) * self.batch, windows)
 
     def __len__(self) -> int:
         """Batches of an epoch."""

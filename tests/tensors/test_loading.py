@@ -1,186 +1,321 @@
-"""The frontier: every pixel of every window is the one that the plan names; what is missing weighs nothing."""
+"""The loader: the windows of numpy, each once an epoch, in an order that can be told again, whatever holds the cube."""
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from nowcast.cube import Run
 from nowcast.errors import InputError
 from nowcast.scaling import Scaler
-from nowcast.tensors import ShuffledByEpoch, Windows, load, loader, to_context
+from nowcast.tensors import Batch, Loader, Windows, loader, to_context
 from nowcast.windows import WindowPlan, plan
 
 Maker = Callable[..., xr.DataArray]
 AS_IT_IS = Scaler("unit", 0.0, 1.0)
-"""Values stay what they are, so that a pixel tells where it came from."""
-
-MEMORY = pytest.mark.parametrize("memory", [2_000_000_000, 0], ids=["in memory", "window by window"])
-
-
-@pytest.fixture
-def gappy(cube_maker: Maker) -> xr.DataArray:
-    """Two channels of counters with a hole in time: frames 0-7, then 9-15."""
-    return cube_maker((16, 2, 9, 11)).drop_isel(time=8).chunk(time=4)
 
 
 def cut(cube: xr.DataArray) -> WindowPlan:
     return plan(cube, context=3, horizon=2, patch=(4, 5), patch_stride=3)
 
 
-@MEMORY
-def test_every_pixel_of_every_window_is_the_one_that_the_plan_names(gappy: xr.DataArray, memory: int) -> None:
-    chosen = cut(gappy)
-    windows = Windows(gappy, chosen, AS_IT_IS, masked=False, memory=memory)
-    assert len(windows) == len(chosen) == (4 + 3) * 3 * 3
-    numbers = [*range(8), *range(9, 16)]
-    for index in range(len(windows)):
-        context, target, weight = windows[index]
-        time, y, x = chosen[index]
-        frame, channel, row, column = np.meshgrid(
-            numbers[time], range(2), range(y.start, y.stop), range(x.start, x.stop), indexing="ij"
+def windows(cube: xr.DataArray, *, masked: bool = False) -> Windows:
+    return Windows(cube, cut(cube), AS_IT_IS, masked=masked)
+
+
+def numbers(made: Loader) -> list[int]:
+    return [int(number) for each in made.cut() for number in each.numbers]
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+# C3: windows identical to in-memory numpy, whatever the chunking
+
+
+@st.composite
+def cubes(draw: st.DrawFn) -> tuple[xr.DataArray, WindowPlan]:
+    """Times with gaps, values with holes, chunks of any sizes, integers or floats, in memory or lazy."""
+    shape = draw(st.integers(3, 24)), draw(st.integers(1, 2)), draw(st.integers(2, 9)), draw(st.integers(2, 9))
+    kind = draw(st.sampled_from(["uint8", "int16", "float32", "float64"]))
+    values = np.random.default_rng(draw(st.integers(0, 99))).integers(0, 200, shape).astype(kind)
+    if np.dtype(kind).kind == "f":
+        values[np.random.default_rng(1).random(shape) < draw(st.sampled_from([0.0, 0.2]))] = np.nan
+    steps = draw(st.lists(st.sampled_from([1, 1, 1, 1, 3]), min_size=shape[0] - 1, max_size=shape[0] - 1))
+    if len(set(steps)) > 1:
+        steps[:2] = [1, 1]
+    time = pd.Timestamp("2026-05-01") + pd.to_timedelta(np.cumsum([0, *steps]) * 5, "min")
+    cube = xr.DataArray(values, dims=("time", "channel", "y", "x"), coords={"time": time}, name="field")
+    longest = max(len(run) for run in np.split(np.arange(shape[0]), np.flatnonzero(np.array(steps) > 1) + 1))
+    context = draw(st.integers(1, longest - 1)) if longest > 1 else 1
+    horizon = draw(st.integers(1, max(1, longest - context)))
+    patch = draw(st.integers(1, shape[2])), draw(st.integers(1, shape[3]))
+    try:
+        chosen = plan(
+            cube, context=context, horizon=horizon, patch=patch, patch_stride=draw(st.integers(1, min(patch)))
         )
-        expected = 1000 * frame + 100 * channel + 10 * row + column
-        np.testing.assert_array_equal(context, expected[:3])
-        np.testing.assert_array_equal(target, expected[3:])
-        assert context.dtype == target.dtype == weight.dtype == torch.float32
-        assert (weight == 1).all()
+    except InputError:
+        chosen = plan(cube[:2].assign_coords(time=time[0] + pd.to_timedelta([0, 5], "min")), context=1, horizon=1)
+        cube = cube[:2].assign_coords(time=time[0] + pd.to_timedelta([0, 5], "min"))
+    if draw(st.booleans()):
+        cube = cube.chunk({dim: draw(st.integers(1, size)) for dim, size in cube.sizes.items()})
+    return cube, chosen
 
 
-@MEMORY
-def test_a_part_that_begins_late_gives_its_own_frames(cube_maker: Maker, memory: int) -> None:
-    cube = cube_maker((30, 1, 4, 4))
-    late = plan(cube, context=2, horizon=1, within=[Run(11, 16), Run(20, 24)])
-    windows = Windows(cube, late, AS_IT_IS, masked=False, memory=memory)
-    assert len(windows) == 5
-    for index, start in enumerate((11, 12, 13, 20, 21)):
-        np.testing.assert_array_equal(windows[index].context, cube[start : start + 2])
-        np.testing.assert_array_equal(windows[index].target, cube[start + 2 : start + 3])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    cubes(),
+    st.integers(1, 7),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([1, 2, 5, 10**6]),
+    st.integers(0, 3),
+)
+def test_windows_are_those_of_numpy(
+    case: tuple[xr.DataArray, WindowPlan], batch: int, masked: bool, shuffle: bool, room: int, epoch: int
+) -> None:
+    cube, chosen = case
+    scaler = Scaler("log", 0.0, 2.0, floor=0.5)
+    truth = scaler.apply(np.asarray(cube.values))
+    part = Windows(cube, chosen, scaler, masked=masked)
+    window = (chosen.context + chosen.horizon) * chosen.patch[0] * chosen.patch[1] * cube.sizes["channel"] * 8
+    chunk = int(np.prod([max(sizes) for sizes in cube.chunks])) * 8 if cube.chunks else 8
+    made = Loader([part], batch=batch, shuffle=shuffle, seed=1, memory=room * max(window, chunk))
+    made.set_epoch(epoch)
+    order = numbers(made)
+    assert sorted(order) == list(range(len(chosen)))
+    times = cube["time"].values
+    got = iter(order)
+    for given_batch in made:
+        for context, target, weight in zip(*given_batch, strict=True):
+            time, y, x = chosen[next(got)]
+            assert len(set(np.diff(times[time]))) <= 1, "no window crosses a gap"
+            expected = truth[time, :, y, x]
+            asked = expected[chosen.context :]
+            assert torch.equal(context, to_context(expected[: chosen.context], masked=masked))
+            np.testing.assert_array_equal(target, np.where(np.isfinite(asked), asked, 0))
+            np.testing.assert_array_equal(weight, np.isfinite(asked))
+    made.close()
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_in_memory_and_window_by_window_are_the_same_bits(gappy: xr.DataArray, masked: bool) -> None:
-    holes = gappy.where(gappy % 7 != 0)
-    scaler = Scaler.fit(gappy, method="log")
-    held = Windows(holes, cut(gappy), scaler, masked=masked)
-    read = Windows(holes, cut(gappy), scaler, masked=masked, memory=0)
-    for index in range(len(held)):
-        for one, other in zip(held[index], read[index], strict=True):
+def test_a_store_of_packed_integers_gives_the_same_bits(packed: xr.DataArray, masked: bool) -> None:
+    scaler = Scaler.fit(packed, method="log")
+    stored = Loader([Windows(packed, cut(packed), scaler, masked=masked)], batch=7, memory=3000)
+    held = Loader([Windows(packed.compute(), cut(packed), scaler, masked=masked)], batch=7)
+    assert len(stored.blocks) > 3
+    assert held.blocks.held
+    wanted = {
+        n: b
+        for c, b in zip(held.cut(), held, strict=True)
+        for n, b in zip(c.numbers, zip(*b, strict=True), strict=True)
+    }
+    found = {
+        n: b
+        for c, b in zip(stored.cut(), stored, strict=True)
+        for n, b in zip(c.numbers, zip(*b, strict=True), strict=True)
+    }
+    assert set(wanted) == set(found) == set(range(len(cut(packed))))
+    for number, parts in wanted.items():
+        for one, other in zip(parts, found[number], strict=True):
             assert torch.equal(one, other)
 
 
-def test_frames_are_kept_only_where_they_fit(gappy: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
-    reads: list[tuple[int, ...]] = []
-    monkeypatch.setattr("nowcast.tensors.load", lambda cube: reads.append(cube.shape) or load(cube))
-    size = gappy.size * 4
-    Windows(gappy, cut(gappy), AS_IT_IS, masked=False, memory=size)
-    assert reads == [gappy.shape]
-    reads.clear()
-    few = Windows(gappy, cut(gappy), AS_IT_IS, masked=False, memory=size - 1)
-    assert reads == []
-    few[0]
-    assert reads == [(5, 2, 4, 5)]
+def test_other_processes_read_the_same(packed: xr.DataArray) -> None:
+    part = Windows(packed, cut(packed), AS_IT_IS, masked=True)
+    here, there = (Loader([part], batch=8, seed=2, memory=3000, workers=workers) for workers in (0, 1))
+    for _ in range(2):
+        assert all(same(one, other) for one, other in zip(here, there, strict=True))
+    there.close()
 
 
-@MEMORY
-def test_missing_pixels_are_0_weigh_0_and_are_shown_to_the_model(cube_maker: Maker, memory: int) -> None:
-    cube = cube_maker((6, 2, 4, 4)) + 1
-    cube.values[1, 0, 2, 3] = np.nan
-    cube.values[4, 1, 0, 1] = np.nan
-    cube.values[5, 1, 0, 1] = np.inf
-    windows = Windows(cube, plan(cube, context=3, horizon=3), AS_IT_IS, masked=True, memory=memory)
-    context, target, weight = windows[0]
-    assert context.shape == (3, 4, 4, 4)
-    assert context[1, 0, 2, 3] == 0
-    seen = torch.ones(3, 2, 4, 4)
-    seen[1, 0, 2, 3] = 0
-    assert torch.equal(context[:, 2:], seen)
-    assert (target[1:, 1, 0, 1] == 0).all()
-    known = torch.ones(3, 2, 4, 4)
-    known[1:, 1, 0, 1] = 0
-    assert torch.equal(weight, known)
-    assert torch.equal(target[weight > 0], torch.from_numpy(cube.values[3:][known.numpy() > 0]))
-
-
-def test_a_context_without_a_mask_has_the_channels_of_the_field() -> None:
-    frames = np.array([[[[1.0, np.nan]]]], "float32")
-    assert to_context(frames, masked=False).tolist() == [[[[1.0, 0.0]]]]
-    assert to_context(frames, masked=True).tolist() == [[[[1.0, 0.0]], [[1.0, 0.0]]]]
-    assert np.isnan(frames[0, 0, 0, 1]), "the frames that were given are not touched"
-
-
-def test_a_window_that_is_changed_changes_no_other(gappy: xr.DataArray) -> None:
-    windows = Windows(gappy, cut(gappy), AS_IT_IS, masked=False)
-    before = windows[0].target.clone()
-    windows[0].context.zero_()
-    windows[0].target.zero_()
-    assert torch.equal(windows[0].target, before)
-
-
-def test_a_damaged_store_is_told_with_its_variable_and_times(cube_maker: Maker, tmp_path: Path) -> None:
-    cube_maker((6, 1, 8, 8)).chunk(time=1).to_zarr(tmp_path / "rain.zarr", consolidated=False)
-    chunks = [
-        path
-        for path in (tmp_path / "rain.zarr" / "rain_rate").rglob("*")
-        if path.is_file() and path.name != "zarr.json"
-    ]
-    assert len(chunks) == 6
-    for path in chunks:
-        path.write_bytes(b"garbage" * 5)
-    with xr.open_zarr(tmp_path / "rain.zarr", consolidated=False) as dataset:
-        cube = dataset["rain_rate"]
-        windows = Windows(cube, plan(cube, context=1, horizon=1), AS_IT_IS, masked=False, memory=0)
-        with pytest.raises(InputError, match=r"'rain_rate', 2026-05-01T00:10:00 to 2026-05-01T00:15:00: damaged"):
-            windows[2]
-        with pytest.raises(InputError, match="damaged"):
-            Windows(cube, plan(cube, context=1, horizon=1), AS_IT_IS, masked=False)
-
-
-# Order
-
-
-def test_the_order_depends_on_seed_and_epoch_alone() -> None:
-    def order(seed: int, epoch: int) -> list[int]:
-        sampler = ShuffledByEpoch(50, seed=seed)
-        sampler.set_epoch(epoch)
-        return list(sampler)
-
-    np.random.seed(0)
-    first = order(3, 5)
-    np.random.seed(1)
-    torch.manual_seed(9)
-    assert order(3, 5) == first
-    assert sorted(first) == list(range(50))
-    assert len({tuple(order(seed, epoch)) for seed in range(4) for epoch in range(4)}) == 16
-
-
-def test_a_second_pass_over_an_epoch_is_the_first_one_again() -> None:
-    sampler = ShuffledByEpoch(20, seed=0)
-    sampler.set_epoch(2)
-    assert list(sampler) == list(sampler)
-    assert len(sampler) == 20
-
-
-def test_without_shuffling_the_order_is_that_of_the_plan() -> None:
-    sampler = ShuffledByEpoch(5, seed=0, shuffle=False)
-    sampler.set_epoch(3)
-    assert list(sampler) == [0, 1, 2, 3, 4]
+# Order, and where it stands
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_batches_hold_every_window_once(gappy: xr.DataArray, shuffle: bool) -> None:
-    windows = Windows(gappy, cut(gappy), AS_IT_IS, masked=True)
-    batches = list(loader(windows, batch=8, shuffle=shuffle, seed=1))
+    part = windows(gappy, masked=True)
+    batches = list(loader(part, batch=8, shuffle=shuffle, seed=1))
     assert [len(batch.context) for batch in batches] == [8] * 7 + [7]
     assert batches[0].context.shape == (8, 3, 4, 4, 5)
     assert batches[0].target.shape == batches[0].weight.shape == (8, 2, 2, 4, 5)
     got = torch.cat([batch.target for batch in batches])
-    want = torch.stack([windows[i].target for i in range(len(windows))])
+    want = torch.stack([part[i].target for i in range(len(part))])
     assert torch.equal(got, want) != shuffle
     assert torch.equal(got.flatten(1).unique(dim=0), want.flatten(1).unique(dim=0))
-    assert len(got.flatten(1).unique(dim=0)) == len(windows)
+    assert len(got.flatten(1).unique(dim=0)) == len(part)
+
+
+def test_the_order_depends_on_seed_and_epoch_alone(gappy: xr.DataArray) -> None:
+    made = loader(windows(gappy), batch=5, shuffle=True, seed=3, memory=4000)
+    first = numbers(made)
+    np.random.seed(1)
+    torch.manual_seed(9)
+    assert numbers(made) == first
+    assert numbers(loader(windows(gappy), batch=5, shuffle=True, seed=3, memory=4000)) == first
+    made.set_epoch(1)
+    second = numbers(made)
+    made.set_epoch(0)
+    assert numbers(made) == first != second
+
+
+@pytest.mark.parametrize("memory", [4000, 10**6])
+def test_a_pass_goes_on_where_it_stood(gappy: xr.DataArray, memory: int) -> None:
+    def new() -> Loader:
+        return loader(windows(gappy), batch=5, shuffle=True, seed=3, memory=memory)
+
+    whole = new()
+    whole.set_epoch(4)
+    batches = list(whole)
+    for stop in range(len(batches)):
+        begun = new()
+        begun.set_epoch(4)
+        taken = list(itertools.islice(begun, stop))
+        state = begun.state_dict()
+        assert state == {"epoch": 4, "batches": stop if stop else 0}
+        later = new()
+        later.load_state_dict(state)
+        rest = list(later)
+        assert len(taken) + len(rest) == len(batches)
+        assert all(same(one, other) for one, other in zip(rest, batches[stop:], strict=True))
+
+
+def test_going_on_reads_nothing_of_what_is_past(packed: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Loader([windows(packed)], batch=8, seed=3, memory=3000)
+    reads: list[object] = []
+    source = made._sources[0]
+    read = type(source).read
+    monkeypatch.setattr(type(source), "read", lambda self, *key: reads.append(key) or read(self, *key))
+    assert len(list(made)) == len(made)
+    assert len(reads) == len(made.blocks), "each block is read once"
+    reads.clear()
+    made.load_state_dict({"epoch": 0, "batches": len(made) - 1})
+    assert len(list(made)) == 1
+    assert len(reads) <= made.blocks.mixed
+
+
+def test_a_pass_that_was_left_begins_anew(gappy: xr.DataArray) -> None:
+    made = loader(windows(gappy), batch=5, shuffle=True)
+    next(iter(made))
+    assert len(list(made)) == len(made)
+
+
+def test_threads_end_with_the_pass(gappy: xr.DataArray) -> None:
+    made = loader(windows(gappy), batch=2, shuffle=True, memory=4000)
+    for _ in range(5):
+        passing = iter(made)
+        next(passing)
+        passing.close()
+    made.close()
+    passing_threads = [thread for thread in threading.enumerate() if thread.name.startswith("nowcast-cut")]
+    assert not passing_threads
+
+
+@pytest.mark.parametrize("world", [2, 3, 4])
+@pytest.mark.parametrize("batch", [1, 4, 7])
+def test_ranks_share_the_windows_in_as_many_batches(gappy: xr.DataArray, world: int, batch: int) -> None:
+    ranks = [
+        Loader([windows(gappy)], batch=batch, seed=1, memory=4000, rank=rank, world=world) for rank in range(world)
+    ]
+    passes = [[each.numbers.tolist() for each in rank.cut()] for rank in ranks]
+    assert len({len(each) for each in passes}) == 1, "a rank that waits for another would wait for ever"
+    assert [len(rank) for rank in ranks] == [len(each) for each in passes]
+    assert all(numbers for each in passes for numbers in each)
+    assert sorted(n for each in passes for numbers in each for n in numbers) == list(range(len(cut(gappy))))
+
+
+def test_what_is_drawn_is_what_comes(gappy: xr.DataArray) -> None:
+    wanted = {epoch: np.arange(epoch, len(cut(gappy)), 3) for epoch in range(3)}
+    made = Loader([windows(gappy)], batch=4, memory=4000, drawn=wanted.__getitem__)
+    for epoch, expected in wanted.items():
+        made.set_epoch(epoch)
+        assert sorted(numbers(made)) == expected.tolist()
+        assert len(made) == -(-len(expected) // 4)
+
+
+def test_batches_are_finished_by_whoever_asked(gappy: xr.DataArray) -> None:
+    seen: list[tuple[list[int], int]] = []
+
+    def flipped(batch: Batch, which: np.ndarray, epoch: int) -> Batch:
+        seen.append((which.tolist(), epoch))
+        return Batch(*(part.flip(-1) for part in batch))
+
+    plain = loader(windows(gappy), batch=4, shuffle=True)
+    turned = loader(windows(gappy), batch=4, shuffle=True, prepared=flipped)
+    for one, other in zip(plain, turned, strict=True):
+        assert torch.equal(one.target.flip(-1), other.target)
+    assert [number for which, _ in seen for number in which] == numbers(plain)
+
+
+# Several cubes
+
+
+def test_windows_of_several_cubes_come_each_once_and_scaled_by_their_own_packing(
+    packed: xr.DataArray, cube_maker: Maker
+) -> None:
+    other = cube_maker((12, 1, 7, 8), values=np.arange(12 * 56).reshape(12, 1, 7, 8).astype("int16"))
+    parts = [windows(packed), windows(other)]
+    made = Loader(parts, batch=6, memory=20_000)
+    assert made.preparation.tables is not None
+    seen = set()
+    for given_batch, which in zip(made, [each.numbers for each in made.cut()], strict=True):
+        for index, number in enumerate(which.tolist()):
+            cube, local = (0, number) if number < len(parts[0]) else (1, number - len(parts[0]))
+            assert torch.equal(given_batch.target[index], parts[cube][local].target)
+            seen.add(number)
+    assert len(seen) == len(parts[0]) + len(parts[1])
+
+
+def test_cubes_of_other_kinds_of_numbers_are_mixed_too(packed: xr.DataArray, cube_maker: Maker) -> None:
+    parts = [windows(packed), windows(cube_maker((12, 1, 7, 8)))]
+    made = Loader(parts, batch=6, memory=20_000)
+    assert made.preparation.tables is None
+    for given_batch, each in zip(made, [list(cut.numbers) for cut in made.cut()], strict=True):
+        for index, number in enumerate(each):
+            cube, local = (0, number) if number < len(parts[0]) else (1, number - len(parts[0]))
+            assert torch.equal(given_batch.target[index], parts[cube][local].target)
+
+
+# What goes wrong
+
+
+def test_damage_ends_the_pass_with_the_name_of_the_file(packed: xr.DataArray) -> None:
+    for chunk in (Path(packed.encoding["source"]) / "rain_rate" / "c").rglob("[0-9]"):
+        if chunk.is_file():
+            chunk.write_bytes(b"garbage" * 5)
+    with pytest.raises(InputError, match=r"packed.zarr: damaged"):
+        list(loader(windows(packed), batch=4, shuffle=True))
+
+
+def test_a_chunk_larger_than_the_memory_is_refused_before_anything_is_read(
+    packed: xr.DataArray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nowcast.readers.stored.Stored.read", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(InputError, match=r"(?s)chunk is larger.*nowcast convert"):
+        loader(windows(packed), batch=4, shuffle=True, memory=100)
+
+
+def test_ten_thousand_batches_leave_no_memory_behind(packed: xr.DataArray) -> None:
+    psutil = pytest.importorskip("psutil")
+    made = loader(windows(packed), batch=1, shuffle=True, memory=3000)
+    taken, resident = 0, []
+    for epoch in itertools.count():
+        made.set_epoch(epoch)
+        for _ in made:
+            taken += 1
+            if taken % 500 == 0:
+                resident.append(psutil.Process().memory_info().rss)
+        if taken >= 10_000:
+            break
+    slope = np.polyfit(np.arange(len(resident) // 2), resident[-(len(resident) // 2) :], 1)[0] / 500
+    assert slope < 200, f"{slope:.0f} bytes a batch"

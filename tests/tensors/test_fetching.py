@@ -1,0 +1,92 @@
+"""Blocks are read ahead, in a thread or in other processes; a process that is killed is replaced, and errors arrive."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from nowcast.errors import InputError, MachineError
+from nowcast.scaling import Scaler
+from nowcast.tensors.fetching import Fetcher, InProcesses, InThreads
+from nowcast.tensors.sources import Source, source_of
+from nowcast.windows import Block
+
+BLOCK = Block(slice(1, 14), slice(2, 9), slice(0, 7), np.arange(3))
+
+
+@pytest.fixture
+def source(packed: xr.DataArray) -> Source:
+    return source_of(packed, Scaler("unit", 0.0, 1.0))
+
+
+def shared_memory() -> set[str]:
+    return {path.name for path in Path(tempfile.gettempdir()).glob("nowcast-*")} | {
+        path.name for path in Path("/dev/shm").glob("nowcast-*")
+    }
+
+
+def children(fetcher: InProcesses) -> list[int]:
+    return list(fetcher._pool._processes)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_block_is_what_its_source_reads(source: Source, workers: int) -> None:
+    before = shared_memory()
+    fetcher: Fetcher = InProcesses([source], workers) if workers else InThreads([source])
+    fetched = [fetcher.fetch(0, BLOCK) for _ in range(3)]
+    for each in fetched:
+        np.testing.assert_array_equal(each.values(), source.read(*BLOCK[:3]))
+        each.release()
+    fetcher.close()
+    assert shared_memory() <= before
+
+
+def test_what_is_let_go_of_unread_leaves_nothing(source: Source) -> None:
+    before = shared_memory()
+    fetcher = InProcesses([source], 1)
+    for each in [fetcher.fetch(0, BLOCK) for _ in range(4)]:
+        each.release()
+    fetcher.close()
+    assert shared_memory() <= before
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_damage_arrives_where_the_block_is_needed(packed: xr.DataArray, source: Source, workers: int) -> None:
+    for chunk in (Path(packed.encoding["source"]) / "rain_rate" / "c").rglob("[0-9]"):
+        if chunk.is_file():
+            chunk.write_bytes(b"garbage" * 5)
+    fetcher: Fetcher = InProcesses([source], workers) if workers else InThreads([source])
+    fetched = fetcher.fetch(0, BLOCK)
+    with pytest.raises(InputError, match=r"packed.zarr: damaged"):
+        fetched.values()
+    fetched.release()
+    fetcher.close()
+
+
+def test_a_killed_process_is_replaced(source: Source) -> None:
+    fetcher = InProcesses([source], 1)
+    fetcher.fetch(0, BLOCK).values()
+    os.kill(children(fetcher)[0], signal.SIGKILL)
+    time.sleep(0.2)
+    np.testing.assert_array_equal(fetcher.fetch(0, BLOCK).values(), source.read(*BLOCK[:3]))
+    fetcher.close()
+
+
+def test_processes_that_die_again_and_again_are_told(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nowcast.tensors.fetching.MOST_LOST", 0)
+    fetcher = InProcesses([source], 1)
+    first = fetcher.fetch(0, BLOCK)
+    first.values()
+    first.release()
+    os.kill(children(fetcher)[0], signal.SIGKILL)
+    time.sleep(0.2)
+    with pytest.raises(MachineError, match=r"(?s)killed.*--workers 0"):
+        fetcher.fetch(0, BLOCK).values()
+    fetcher.close()
