@@ -62,8 +62,8 @@ class Stored:
         chunk = chunks[axis] if chunks else 1 if dim == "time" else length
         return np.append(np.arange(0, length, chunk), length)
 
-    def read(self, time: slice, y: slice, x: slice) -> np.ndarray:
-        """Stored numbers, dims `(time, channel, y, x)`.
+    def read(self, time: slice, y: slice, x: slice, out: np.ndarray | None = None) -> np.ndarray:
+        """Stored numbers, dims `(time, channel, y, x)`; in `out` where that is given.
 
         Raises
         ------
@@ -72,11 +72,27 @@ class Stored:
         """
         wanted = {"time": time, "y": y, "x": x}
         key = tuple(wanted.get(dim, slice(None) if dim in DIMS else 0) for dim in self.dims)
-        with parsing(self.label):
-            values = np.asarray(self.variable[key].values)
+        if out is None:
+            lengths = {**self.sizes, **{dim: part.stop - part.start for dim, part in wanted.items()}}
+            out = np.empty([lengths[dim] for dim in DIMS], self.dtype)
         held = [dim for dim in self.dims if dim in DIMS]
-        values = values.transpose([held.index(dim) for dim in DIMS if dim in held])
-        return np.expand_dims(values, [axis for axis, dim in enumerate(DIMS) if dim not in self.dims])
+        lacking = tuple(0 if dim not in held else slice(None) for dim in DIMS)
+        along = [dim for dim in DIMS if dim in held]
+        view = out[lacking].transpose([along.index(dim) for dim in held])
+        array = self.variable.encoding.get("stored")
+        with parsing(self.label):
+            if array is None:
+                view[...] = np.asarray(self.variable[key].values)
+            else:
+                _fill(array, key, view)
+        return out
+
+
+def _fill(array: Any, key: tuple[Any, ...], view: np.ndarray) -> None:
+    from zarr.buffer.cpu import NDBuffer  # loads zarr
+
+    memory: Any = view
+    array.get_basic_selection(key, out=NDBuffer.from_ndarray_like(memory))
 
 
 _known: WeakValueDictionary[str, Stored] = WeakValueDictionary()

@@ -129,7 +129,7 @@ class _InProcess:
     def __init__(self, ask: Callable[[str], Future[None]], shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
         file, self._path = tempfile.mkstemp(prefix="nowcast-", dir=MEMORY if Path(MEMORY).is_dir() else None)
         os.close(file)
-        self._array = np.memmap(self._path, dtype, mode="w+", shape=shape)
+        self._array: np.ndarray = np.memmap(self._path, dtype, mode="w+", shape=shape)
         self._ask = ask
         self._future = ask(self._path)
 

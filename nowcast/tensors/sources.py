@@ -84,11 +84,10 @@ class Codes:
     def read(self, time: slice, y: slice, x: slice) -> np.ndarray:
         if isinstance(self._numbers, np.ndarray):
             return self._numbers[time, :, y, x].astype(self._native, copy=False).view(self.dtype)
-        out = _empty(self, time, y, x)
+        out = np.empty((time.stop - time.start, self.channels, y.stop - y.start, x.stop - x.start), self._native)
         for part in _slabs(time, self.edges[0], out[0].nbytes):
-            numbers = self._numbers.read(part, y, x).astype(self._native, copy=False)
-            out[part.start - time.start : part.stop - time.start] = numbers.view(self.dtype)
-        return out
+            self._numbers.read(part, y, x, out[part.start - time.start : part.stop - time.start])
+        return out.view(self.dtype)
 
 
 @dataclass

@@ -8,7 +8,7 @@ whole sequences, or what the dataset's publishers set.
 from __future__ import annotations
 
 from nowcast.cube import PARTS
-from nowcast.windows.blocks import Block, BlockPlan, ChunkEdges, plan_blocks
+from nowcast.windows.blocks import Block, BlockPlan, ChunkEdges, group_windows, plan_blocks
 from nowcast.windows.joining import JoinedBlocks
 from nowcast.windows.order import EpochOrder, Step
 from nowcast.windows.plans import Window, WindowPlan, plan
@@ -32,6 +32,7 @@ __all__ = [
     "Tile",
     "Window",
     "WindowPlan",
+    "group_windows",
     "plan",
     "plan_blocks",
     "split",

@@ -16,7 +16,7 @@ import numpy as np
 from nowcast.errors import InputError
 from nowcast.windows.plans import WindowPlan
 
-__all__ = ["Block", "BlockPlan", "ChunkEdges", "plan_blocks"]
+__all__ = ["Block", "BlockPlan", "ChunkEdges", "group_windows", "plan_blocks"]
 
 ChunkEdges = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Along time, y and x: where chunks begin, and where the last one ends."""
@@ -154,8 +154,19 @@ def plan_blocks(plan: WindowPlan, *, edges: ChunkEdges, pixel_bytes: int, memory
             found = min(ample, key=lambda each: _cost(each, window_bytes)) if ample else min(good, key=_size)
             mixed = int(min(room // found.bytes - 1, MOST_MIXED))
             return _chosen(plan, axes, found, mixed=max(1, mixed), window_bytes=window_bytes)
-    single = _candidate(plan, axes, edges, pixel_bytes, 1, len(axes[1]), len(axes[2]))
-    return _chosen(plan, axes, single, mixed=1, window_bytes=window_bytes)
+    return group_windows(
+        plan, edges=edges, pixel_bytes=pixel_bytes, frames=1, rows=len(axes[1]), columns=len(axes[2]), mixed=1
+    )
+
+
+def group_windows(
+    plan: WindowPlan, *, edges: ChunkEdges, pixel_bytes: int, frames: int, rows: int, columns: int, mixed: int
+) -> BlockPlan:
+    """Blocks as they are asked for: the windows that begin in so many frames, in so many groups of rows and columns."""
+    axes = _axes(plan)
+    found = _candidate(plan, axes, edges, pixel_bytes, frames, rows, columns)
+    window = (plan.context + plan.horizon) * plan.patch[0] * plan.patch[1] * pixel_bytes
+    return _chosen(plan, axes, found, mixed=mixed, window_bytes=len(plan) * window)
 
 
 class _Candidate(NamedTuple):
