@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from nowcast import config
-from nowcast.config import FLAGS, Settings, dump, resolve
+from nowcast.config import FLAGS, Settings, bytes_of, dump, resolve
 from nowcast.errors import InputError, UnsafeError
 from nowcast.losses import LOSSES
 from nowcast.models import build
@@ -39,7 +39,8 @@ SAMPLES: dict[str, Any] = {
     "axes": "TYX", "time_step": "30s", "start_time": "2026-05-01", "pixel_size": "1km", "z": "max", "rgb": True,
     "colour_table": "meteoswiss", "trust_pickle": True, "missing": "nan", "missing_value": 0.0, "classes": "7,8",
     "zr": "223,1.53", "since": "2026-05-01", "until": "2026-05-02", "crop": "0:8,0:8", "coarsen": 2, "size": "8x8",
-    "loss": {"mae": 2.0}, "optimiser": "adam", "learning_rate": 0.5, "seed": 11, "thresholds": (1.0, 2.0),
+    "loss": {"mae": 2.0}, "optimiser": "adam", "learning_rate": 0.5, "seed": 11, 
+    "memory": "1.5GiB", "workers": 2, "thresholds": (1.0, 2.0),
 }  # fmt: skip
 
 
@@ -221,3 +222,16 @@ def test_what_is_no_configuration_is_refused(write: Any, tmp_path: Path) -> None
         resolve(tmp_path / "bytes.yaml")
     with pytest.raises(InputError, match="training"):
         resolve(write("training: fast\n"), {"epochs": 3})
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("2GB", 2 * 10**9), ("500 MB", 5 * 10**8), ("1.5GiB", 3 * 2**29), ("4096", 4096), ("8k", 8000)]
+)
+def test_sizes_of_memory(text: str, size: int) -> None:
+    assert bytes_of(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "much", "-2GB", "2PB", "0GB", "GB"])
+def test_what_is_no_size_of_memory_is_refused_by_its_flag(text: str) -> None:
+    with pytest.raises(InputError, match=r"--memory: .*no size of memory, such as 2GB"):
+        resolve(flags={"memory": text})
