@@ -40,18 +40,28 @@ class Windows(Dataset[Batch]):
         Dims `(time, channel, y, x)`, in physical units.
     masked
         Whether contexts tell which pixels were observed (see `nowcast.models.base.Forecaster`).
+    held
+        As `to_context`.
     memory
         Bytes that may be held: the frames of the plan are kept in memory if they fit, and read window by window
         otherwise.
     """
 
     def __init__(
-        self, cube: xr.DataArray, plan: WindowPlan, scaler: Scaler, *, masked: bool, memory: int = 2_000_000_000
+        self,
+        cube: xr.DataArray,
+        plan: WindowPlan,
+        scaler: Scaler,
+        *,
+        masked: bool,
+        held: bool = False,
+        memory: int = 2_000_000_000,
     ) -> None:
         self.cube = cube
         self.plan = plan
         self.scaler = scaler
         self.masked = masked
+        self.held = held
         self._frames: np.ndarray | None = None
         self._first = plan.starts[0]
         last = plan.starts[-1] + plan.context + plan.horizon
@@ -73,7 +83,7 @@ class Windows(Dataset[Batch]):
         context, target = values[: self.plan.context], values[self.plan.context :]
         observed = np.isfinite(target)
         return Batch(
-            to_context(context, masked=self.masked),
+            to_context(context, masked=self.masked, held=self.held),
             torch.from_numpy(np.where(observed, target, 0).astype("float32")),
             torch.from_numpy(observed.astype("float32")),
         )
@@ -94,17 +104,19 @@ def load(cube: xr.DataArray) -> np.ndarray:
     return values
 
 
-def to_context(values: np.ndarray, *, masked: bool) -> Tensor:
+def to_context(values: np.ndarray, *, masked: bool, held: bool = False) -> Tensor:
     """Scaled frames `(t c h w)` with NaN where missing, to a context of `(t c h w)`, or `(t 2c h w)` if masked.
 
-    A model that is not told what is missing is shown the pixel's value from the frame before.
+    A model that is not told what is missing is shown the pixel's value from the frame before; one that is told is shown
+    0, or, if `held`, that value too.
     """
     observed = np.isfinite(values)
     filled = np.where(observed, values, 0).astype("float32")
+    if held or not masked:
+        for t in range(1, len(filled)):
+            filled[t] = np.where(observed[t], filled[t], filled[t - 1])
     if masked:
         return torch.from_numpy(np.concatenate((filled, observed.astype("float32")), axis=1))
-    for t in range(1, len(filled)):
-        filled[t] = np.where(observed[t], filled[t], filled[t - 1])
     return torch.from_numpy(filled)
 
 

@@ -114,6 +114,27 @@ def test_a_context_without_a_mask_has_the_channels_of_the_field() -> None:
     assert np.isnan(frames[0, 0, 0, 1]), "the frames that were given are not touched"
 
 
+def test_a_masked_context_may_show_the_frame_before_where_it_tells_that_nothing_was_seen() -> None:
+    missing = np.nan
+    frames = np.array([[[[1.0, missing]]], [[[missing, missing]]], [[[missing, 4.0]]]], "float32")
+    held = to_context(frames, masked=True, held=True)
+    assert held[:, 0, 0].tolist() == [[1, 0], [1, 0], [1, 4]]
+    assert held[:, 1, 0].tolist() == [[1, 0], [0, 0], [0, 1]]
+    assert to_context(frames, masked=True)[:, 0, 0].tolist() == [[1, 0], [0, 0], [0, 4]]
+    assert torch.equal(to_context(frames, masked=False), held[:, :1])
+    assert np.isnan(frames).sum() == 4
+
+
+@MEMORY
+def test_windows_are_held_if_they_are_told_to(gappy: xr.DataArray, memory: int) -> None:
+    gappy = gappy.where(gappy["time"] != gappy["time"][2])
+    whole = plan(gappy, context=3, horizon=2)
+    for held in (False, True):
+        context = Windows(gappy, whole, AS_IT_IS, masked=True, held=held, memory=memory)[0].context
+        assert torch.equal(context, to_context(gappy.values[:3], masked=True, held=held))
+        assert bool(context[2, 0].any()) == held
+
+
 def test_a_window_that_is_changed_changes_no_other(gappy: xr.DataArray) -> None:
     windows = Windows(gappy, cut(gappy), AS_IT_IS, masked=False)
     before = windows[0].target.clone()
