@@ -191,6 +191,8 @@ def test_the_story_is_kept_and_labels_are_those_of_the_frame_before(cube: xr.Dat
 def test_frames_marked_earlier_stay_marked(cube: xr.DataArray) -> None:
     marked = with_absent_marked(cube, np.array([2]))
     assert "absent" not in cube.coords
+    assert absent_frames(with_absent_marked(marked, np.array([7]))).nonzero()[0].tolist() == [2, 7]
+    assert absent_frames(marked).nonzero()[0].tolist() == [2]
     gapped = marked.drop_isel(time=4)
     assert absent_frames(with_absent_frames(gapped, most=1)).nonzero()[0].tolist() == [2, 4]
     assert absent_frames(gapped).nonzero()[0].tolist() == [2]
