@@ -93,6 +93,8 @@ class Windows(_Room):
     patch: Positive | None = Field(None, description="side of a training patch in pixels; chosen if not set")
     fractions: tuple[float, float, float] = Field((0.7, 0.15, 0.15), description="training, validation, test")
     embargo: Positive | None = Field(None, description="unused frames between parts; one window if not set")
+    gaps: Literal["skip", "mask", "hold"] = Field("skip", description="whether windows may reach across absent frames")
+    max_missing: Positive | None = Field(None, description="frames missing per context at most; a quarter if not set")
 
 
 class Scaling(_Room):
@@ -184,6 +186,8 @@ FLAGS = {
     "horizon": "windows.horizon",
     "stride": "windows.stride",
     "patch": "windows.patch",
+    "gaps": "windows.gaps",
+    "max_missing": "windows.max_missing",
     "scaling": "scaling.method",
     "model": "model.name",
     "hidden": "model.hidden",

@@ -48,6 +48,8 @@ class Card:
         First and last training time and the file, for the record.
     read_as
         The options of `nowcast.open_cube` that the training cube was read with.
+    gaps
+        How absent frames are treated: `{"policy": "skip", "mask" or "hold", "most": N}`, at most N of a context.
     """
 
     model: str
@@ -64,6 +66,7 @@ class Card:
     trained_on: dict[str, Any]
     versions: dict[str, str]
     read_as: dict[str, Any] = field(default_factory=dict)
+    gaps: dict[str, Any] = field(default_factory=lambda: {"policy": "skip", "most": 0})
     format: int = FORMAT
 
 
@@ -166,13 +169,22 @@ def _card(path: Path, text: str | None) -> Card:
             and card.grid_step["x"] > 0
         )
         named = {each.name for each in fields(Card)}
-        whole = named - {"read_as"} <= set(plain) <= named and isinstance(card.read_as, dict)
-        if not (whole and sizes_good and step_good and grid_good):
+        whole = named - {"read_as", "gaps"} <= set(plain) <= named and isinstance(card.read_as, dict)
+        if not (whole and sizes_good and step_good and grid_good and _gaps_good(card)):
             raise ValueError("fields are missing or of the wrong kind")
         Scaler.from_dict(card.scaler)
     except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
         raise InputError(f"{path}: what the file says of its model cannot be read", found=str(error)) from error
     return card
+
+
+def _gaps_good(card: Card) -> bool:
+    """Whether absent frames are treated in a known way, and a model that may lack some is told which."""
+    if set(card.gaps) != {"policy", "most"} or type(card.gaps["most"]) is not int:
+        return False
+    if card.gaps["policy"] == "skip":
+        return bool(card.gaps["most"] == 0)
+    return card.gaps["policy"] in ("mask", "hold") and card.gaps["most"] > 0 and card.masked
 
 
 def require(card: Card, cube: xr.DataArray, *, path: str | os.PathLike[str]) -> None:

@@ -11,7 +11,7 @@ import dask
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import label, thinned
+from nowcast.cube import DIMS, label, thinned
 from nowcast.errors import InputError
 from nowcast.units import is_rain, rain_rate_of_one
 
@@ -32,7 +32,8 @@ A = TypeVar("A", xr.DataArray, np.ndarray)
 class Statistics:
     """What one pass over a cube tells: how many values are finite and how many are not, and how they are spread.
 
-    `sample` holds the finite values of `nowcast.cube.thinned`, flat, float64.
+    `sample` holds the finite values of `nowcast.cube.thinned`, flat, float64; `empty` tells the frames, by their
+    positions along time, that hold no finite value.
     """
 
     count: int
@@ -42,23 +43,25 @@ class Statistics:
     mean: float
     std: float
     sample: np.ndarray
+    empty: np.ndarray
 
     @classmethod
     def of(cls, cube: xr.DataArray) -> Statistics:
         """Read the cube once, by dask; values that are not finite count as missing."""
         values = cube.astype("float64")
         values = values.where(np.isfinite(values))
-        lazy = [values.notnull().sum(), values.fillna(np.inf).min(), values.fillna(-np.inf).max()]
+        lazy = [values.notnull().sum(DIMS[1:]), values.fillna(np.inf).min(), values.fillna(-np.inf).max()]
         lazy += [values.fillna(0).sum(), (values.fillna(0) ** 2).sum(), thinned(values)]
-        count, lowest, highest, total, squares, sample = dask.compute(*(part.data for part in lazy))
-        n = max(int(count), 1)
+        counts, lowest, highest, total, squares, sample = dask.compute(*(part.data for part in lazy))
+        count, empty = int(counts.sum()), np.flatnonzero(counts == 0)
+        n = max(count, 1)
         mean = float(total) / n
         std = math.sqrt(max(float(squares) / n - mean**2, 0.0))
         if std < 1e-3 * abs(mean):  # the difference of two large numbers: take the spread about the mean instead
             std = math.sqrt(float(((values - mean) ** 2).fillna(0).sum().compute()) / n)
         flat = np.asarray(sample).ravel()
         flat = flat[np.isfinite(flat)]
-        return cls(int(count), cube.size - int(count), float(lowest), float(highest), mean, std, flat)
+        return cls(count, cube.size - count, float(lowest), float(highest), mean, std, flat, empty)
 
 
 @dataclass(frozen=True)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
+import nowcast
+from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
 from nowcast.readers import opening
 from nowcast.readers.protocol import Reader
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "how_to" / "add_a_reader.md"
+GAPS = ROOT / "docs" / "how_to" / "missing_frames.md"
 
 
-def blocks(page: Path) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(), flags=re.M | re.S)
+def blocks(page: Path, language: str = "python") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), flags=re.M | re.S)
 
 
 @pytest.fixture
@@ -64,3 +69,31 @@ def test_the_reader_on_the_page_refuses_damage(names: dict[str, Any], tmp_path: 
     (tmp_path / "rain_201805161200.asc").write_text("ncols 5\nnrows many\n")
     with pytest.raises(InputError, match="header"):
         opening.open_cube(tmp_path / "rain_201805161200.asc")
+
+
+def test_missing_and_late_frames_as_on_the_page(
+    typed: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    time = np.datetime64("2026-05-01T05:00", "ns") - np.arange(80)[::-1] * np.timedelta64(5, "m")
+    cube = advected_echoes(frames=80, size=16).assign_coords(time=time)
+    nowcast.write_cube(cube.drop_isel(time=[10, 21, 22, 78, 79]), "radar.zarr")
+    fit, forecast = blocks(GAPS, "sh")[0].strip().splitlines()
+    ended = typed(*fit.split()[1:], "--epochs", "1", "--hidden", "4")
+    assert ended.code == 0, ended.err
+    assert "2 of 2 bridged by --gaps hold (3 frame(s) absent" in ended.err
+    late = typed(*forecast.replace("05:00", "04:55").split()[1:])
+    assert late.code == 0, late.err
+    assert "missing  1 of the 6 frames given; the newest is 5 min old" in late.err
+    later = typed(*forecast.split()[1:])
+    assert later.code == 0, later.err
+    too_late = typed(*forecast.replace("05:00", "05:05").split()[1:])
+    assert too_late.code == 2
+    assert "3 frame(s) up to it missing" in too_late.err
+    assert "at most 2 late or in a gap" in too_late.err
+    names: dict[str, Any] = {}
+    exec(compile(blocks(GAPS)[0], str(GAPS), "exec"), names)
+    assert names["forecast"]["missing_inputs"].values.tolist() == [2]
+    with xr.open_dataset("forecast.nc", decode_timedelta=True) as written:
+        assert written["missing_inputs"].values.tolist() == [2]
+        assert written["input_age"].values == np.timedelta64(10, "m")

@@ -114,6 +114,13 @@ def test_a_failure_leaves_the_previous_file_as_it_was(
     assert [path.name for path in saved.parent.iterdir()] == ["model.safetensors"]
 
 
+def test_a_file_from_before_gaps_were_told_skips_them(saved: Path, cube: xr.DataArray) -> None:
+    gaps = {"policy": "hold", "most": 2}
+    assert model_file.load_card(model_file.save(saved, tiny(), card_of(cube, gaps=gaps))).gaps == gaps
+    older = with_card(saved, lambda card: {key: value for key, value in card.items() if key != "gaps"})
+    assert model_file.load_card(older).gaps == {"policy": "skip", "most": 0}
+
+
 # What is refused
 
 
@@ -191,6 +198,18 @@ STORIES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "half a frame": (lambda card: {**card, "context": 2.5}, "cannot be read"),
     "no time step": (lambda card: {**card, "time_step_seconds": 0}, "cannot be read"),
     "a step in words": (lambda card: {**card, "time_step_seconds": "5 min"}, "cannot be read"),
+    "gaps of another kind": (lambda card: {**card, "gaps": {"policy": "guess", "most": 1}}, "cannot be read"),
+    "gaps without a limit": (lambda card: {**card, "gaps": {"policy": "hold"}}, "cannot be read"),
+    "gaps with more": (lambda card: {**card, "gaps": {"policy": "hold", "most": 1, "fill": 0}}, "cannot be read"),
+    "half a missing frame": (lambda card: {**card, "gaps": {"policy": "hold", "most": 0.5}}, "cannot be read"),
+    "a limit that is a truth": (lambda card: {**card, "gaps": {"policy": "hold", "most": True}}, "cannot be read"),
+    "no frame may be missing": (lambda card: {**card, "gaps": {"policy": "mask", "most": 0}}, "cannot be read"),
+    "skipped and missing": (lambda card: {**card, "gaps": {"policy": "skip", "most": 1}}, "cannot be read"),
+    "no gaps": (lambda card: {**card, "gaps": None}, "cannot be read"),
+    "missing untold": (
+        lambda card: {**card, "masked": False, "gaps": {"policy": "mask", "most": 1}},
+        "cannot be read",
+    ),
     "no scaler": (lambda card: {**card, "scaler": {}}, "scaler is not one"),
     "a scaler in words": (lambda card: {**card, "scaler": "log"}, "scaler is not one"),
     "an unknown model": (lambda card: {**card, "model": "convltsm"}, "model 'convltsm' is not known"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 import nowcast
 from nowcast.errors import InputError
 from nowcast.models import ConvLSTM, Forecaster, Persistence
-from nowcast.rollout import forecast, reference_indices, run_tiled, usable_references
+from nowcast.rollout import forecast, reference_indices, run_tiled, usable_references, with_empty_marked
 from nowcast.scaling import Scaler
+from nowcast.timeline import absent_frames, with_absent_frames, with_absent_marked
 
 Maker = Callable[..., xr.DataArray]
 AS_IT_IS = Scaler("unit", 0.0, 1.0)
@@ -299,3 +301,98 @@ def test_tiles_are_folded_as_the_whole_field_is(size: tuple[int, int]) -> None:
     tiled = run_tiled(model, context, 2, tile=80, halo=24)
     signal = (whole - context[:, -1:]).abs().mean()
     assert (tiled - whole).abs().max() < 0.02 * signal
+
+
+# Missing inputs
+
+
+def lacking(cube: xr.DataArray, references: list[int], most: int, *, held: bool = False) -> xr.DataArray:
+    return persist(cube, references, horizon=2, most_missing=most, held=held)
+
+
+def test_missing_inputs_are_counted_and_the_newest_told_its_age(cube: xr.DataArray) -> None:
+    joined = with_absent_frames(
+        cube.drop_isel(time=[5, 9, 10]), most=2, until=cube["time"].values[-1] + np.timedelta64(5, "m")
+    )
+    assert usable_references(joined, 3, most_missing=1) == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert usable_references(joined, 3, most_missing=2) == list(range(2, 13))
+    assert usable_references(joined, 3) == [2, 3, 4, 8]
+    result = lacking(joined, list(range(2, 13)), 2)
+    assert result["missing_inputs"].values.tolist() == [0, 0, 0, 1, 1, 1, 0, 1, 2, 2, 2]
+    assert (result["input_age"].values / np.timedelta64(5, "m")).tolist() == [0, 0, 0, 1, 0, 0, 0, 1, 2, 0, 1]
+    assert result["missing_inputs"].dims == result["input_age"].dims == ("forecast_reference_time",)
+    assert result.attrs["nowcast_max_missing"] == 2
+    newest = [2, 3, 4, 4, 6, 7, 8, 8, 8, 11, 11]
+    np.testing.assert_array_equal(result[:, 0], cube[newest], "persistence shows the newest frame that was there")
+    np.testing.assert_array_equal(
+        result["forecast_reference_time"], cube["time"].values[0] + np.arange(2, 13) * np.timedelta64(5, "m")
+    )
+    plain = persist(cube, [5])
+    assert not {"missing_inputs", "input_age"} & set(plain.coords)
+    assert "nowcast_max_missing" not in plain.attrs
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_the_model_is_told_which_inputs_are_missing(cube: xr.DataArray, held: bool) -> None:
+    seen: list[Tensor] = []
+
+    class Watching(Persistence):
+        def forward(self, context: Tensor, horizon: int) -> Tensor:
+            seen.append(context)
+            return super().forward(context, horizon)
+
+    joined = with_absent_frames(cube.drop_isel(time=5), most=1)
+    model = Watching(channels=1, masked=True)
+    forecast(
+        model, AS_IT_IS, joined, context=3, horizon=1, references=[6], name="p", most_missing=1, held=held
+    ).compute()
+    np.testing.assert_array_equal(seen[0][0, :, 0], cube.values[[4, 4, 6], 0] * np.array([1, held, 1])[:, None, None])
+    assert seen[0][0, :, 1].mean(dim=(-1, -2)).tolist() == [1, 0, 1]
+
+
+def test_too_much_missing_is_refused_with_its_times_and_what_is_allowed(cube: xr.DataArray) -> None:
+    joined = with_absent_frames(cube.drop_isel(time=[5, 6]), most=2)
+    with pytest.raises(InputError, match="no forecast can start at 2026-05-01T00:30:00") as caught:
+        lacking(joined, [6], 1)
+    assert "2 of the 3 frames up to it missing: 2026-05-01T00:25:00, 2026-05-01T00:30:00" in str(caught.value)
+    assert "at most 1 may be missing" in str(caught.value)
+    assert caught.value.next_step == "--at 2026-05-01T00:25:00"
+    with pytest.raises(InputError, match="none of them missing"):
+        persist(joined, [5])
+    nothing = with_absent_marked(cube, np.arange(4, 7))
+    with pytest.raises(InputError, match="3 of the 3 frames up to it missing"):
+        lacking(nothing, [6], 3)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_frames_without_a_value_count_as_absent_once_they_are_read(cube: xr.DataArray, lazy: bool) -> None:
+    cube.values[[4, 8]] = np.nan
+    cube.values[6, 0, 1:] = np.inf
+    given = cube.chunk(time=4) if lazy else cube
+    assert absent_frames(with_empty_marked(given, [5, 7], 3)).nonzero()[0].tolist() == [4], "8 is in none of them"
+    assert absent_frames(with_empty_marked(given, [0, 11], 3)).nonzero()[0].tolist() == []
+    assert with_empty_marked(given, [3], 3) is given
+    assert absent_frames(given).sum() == 0
+
+
+def test_a_damaged_store_is_told_when_its_frames_are_looked_at(cube: xr.DataArray, tmp_path: Path) -> None:
+    cube.chunk(time=1).to_zarr(tmp_path / "rain.zarr", consolidated=False)
+    for path in (tmp_path / "rain.zarr" / "rain_rate" / "c").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"garbage" * 5)
+    with (
+        xr.open_zarr(tmp_path / "rain.zarr", consolidated=False) as dataset,
+        pytest.raises(InputError, match="'rain_rate'"),
+    ):
+        with_empty_marked(dataset["rain_rate"], [5], 3)
+
+
+def test_an_absent_frame_is_found_by_about_its_time_and_a_present_one_by_its_own(cube: xr.DataArray) -> None:
+    joined = with_absent_frames(cube.drop_isel(time=5), most=1)
+    assert reference_indices(joined, "2026-05-01T00:25") == [5]
+    assert reference_indices(joined, "2026-05-01T00:25:20") == [5]
+    for at, nearest in (("2026-05-01T00:25:40", "00:30"), ("2026-05-01T00:20:10", "00:20")):
+        with pytest.raises(InputError, match="no frame at") as caught:
+            reference_indices(joined, at, most_missing=1)
+        assert "at most 1 late or in a gap" in str(caught.value)
+        assert caught.value.next_step == f"--at 2026-05-01T{nearest}:00"

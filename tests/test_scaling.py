@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from nowcast.cube import runs
 from nowcast.errors import InputError
-from nowcast.scaling import METHODS, Scaler
+from nowcast.scaling import METHODS, Scaler, Statistics
 from nowcast.windows import split
 
 Maker = Callable[..., xr.DataArray]
@@ -248,3 +248,13 @@ HOSTILE: dict[str, dict[str, Any]] = {
 def test_what_is_not_a_scaler_is_refused(plain: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="scaler is not one"):
         Scaler.from_dict(plain)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_frames_without_a_value_are_told(lazy: bool) -> None:
+    values = gamma()
+    values[3], values[9] = np.nan, np.inf
+    values[7, 0].flat[1:] = np.nan
+    seen = Statistics.of(field(values).chunk(time=2) if lazy else field(values))
+    assert seen.empty.tolist() == [3, 9]
+    assert (seen.count, seen.missing) == (int(np.isfinite(values).sum()), int((~np.isfinite(values)).sum()))

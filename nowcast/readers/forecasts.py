@@ -62,6 +62,9 @@ def as_forecast(dataset: xr.Dataset, label: str, *, variable: str | None = None)
                 needed=f"{array.sizes[dim]}, one for each entry of {dim}",
             )
         array = array.assign_coords({dim: xr.Variable((dim,), values, moments[name].attrs)})
+    if "input_age" in array.coords:
+        age = lead_times(array["input_age"].variable, label)
+        array = array.assign_coords(input_age=age)
     if "channel" not in array.dims:
         array = array.expand_dims("channel")
     members = ("realization",) if "realization" in array.dims else ()

@@ -20,6 +20,7 @@ from nowcast.losses import Loss, mixture
 from nowcast.models import Forecaster
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
+from nowcast.rollout import usable_references, with_empty_marked
 from nowcast.run import folder
 from nowcast.run.evaluation import score_beside_persistence
 from nowcast.run.forecasting import predict
@@ -53,6 +54,8 @@ def fit(
     horizon: int | None = None,
     stride: int | None = None,
     patch: int | None = None,
+    gaps: str | None = None,
+    max_missing: int | None = None,
     scaling: str | None = None,
     loss: Mapping[str, float] | None = None,
     optimiser: str | None = None,
@@ -141,7 +144,7 @@ def _train(prepared: Prepared, place: Path, *, resume: bool) -> xr.Dataset:
 def _loader(prepared: Prepared, name: str) -> Loader:
     settings = prepared.settings
     made = Loader(
-        [Windows(prepared.cube, prepared.plans[name], prepared.scaler, masked=prepared.masked)],
+        [Windows(prepared.cube, prepared.plans[name], prepared.scaler, masked=prepared.masked, held=prepared.held)],
         batch=settings.training.batch,
         shuffle=name == "training",
         seed=settings.training.seed,
@@ -219,6 +222,7 @@ def _card(prepared: Prepared) -> model_file.Card:
         },
         versions=model_file.versions(),
         read_as=remembered(given(prepared.settings.data.model_dump())),
+        gaps=prepared.gaps,
     )
 
 
@@ -230,15 +234,20 @@ def _judge(prepared: Prepared, forecaster: Forecaster, settings: Settings, place
     picked = references if len(references) <= most else [references[i * len(references) // most] for i in range(most)]
     if len(picked) < len(references):
         tell(f"test     {len(picked)} of the {len(references)} starting times are scored, evenly spread")
+    cube, most = prepared.cube, prepared.gaps["most"]
+    if most:
+        cube = with_empty_marked(cube, picked, window.context)
+        picked = sorted({*picked} & {*usable_references(cube, window.context, most_missing=most)})
     predicted = predict(
         forecaster,
         prepared.scaler,
-        prepared.cube,
+        cube,
         title="test",
         context=window.context,
         horizon=window.horizon,
         references=picked,
         name=settings.model.name,
+        gaps=prepared.gaps,
     )
     scores = score_beside_persistence(
         predicted,

@@ -13,7 +13,7 @@ import torch
 import xarray as xr
 
 from nowcast import model_file, rollout
-from nowcast.cube import iso
+from nowcast.cube import iso, time_step
 from nowcast.errors import InputError
 from nowcast.models import Forecaster
 from nowcast.progress import bar, quiet, tell
@@ -21,6 +21,7 @@ from nowcast.readers.options import Options
 from nowcast.run import folder
 from nowcast.run.source import READ_AS, Source, cube_from, given, minutes, remembered
 from nowcast.scaling import Scaler
+from nowcast.timeline import absent_frames, with_absent_frames
 
 __all__ = ["forecast", "predict"]
 
@@ -49,7 +50,8 @@ def forecast(
     run
         A run's folder or a model file; None: the newest run under `runs/` that fits the cube.
     at
-        Reference time(s): times of the newest frame given, ISO 8601 in UTC.
+        Reference time(s): times of the newest frame given, ISO 8601 in UTC. A model that was trained with `gaps` can do
+        without that frame: it may be late, or lie in a short gap.
     horizon
         Frames to forecast; None: as many as the model was trained for.
     options
@@ -59,25 +61,33 @@ def forecast(
     Returns
     -------
     xarray.DataArray
-        Dims `(forecast_reference_time, lead_time, channel, y, x)`, in the cube's units, on its grid.
+        Dims `(forecast_reference_time, lead_time, channel, y, x)`, in the cube's units, on its grid. Of a model that
+        was trained with `gaps`, `missing_inputs` and `input_age` tell what each forecast had to do without.
 
     Raises
     ------
     InputError
-        No model that fits, or not enough frames in a row up to a reference time.
+        No model that fits, not enough frames in a row up to a reference time, or more missing than it was trained for.
     """
     with quiet(not progress):
         cube, path, read_as = _opened(source, run, variable=variable, channel=channel, options=given(options))
         forecaster, card = model_file.load(path)
         model_file.require(card, cube, path=path)
         tell(f"model    {path} ({card.model}, {card.context} frames in, {card.horizon} out)")
+        times = [] if at is None else [at] if isinstance(at, (str, np.datetime64)) else list(at)
+        most = card.gaps["most"]
+        cube = _joined(cube, card, [rollout.moment(cube, time) for time in times])
         if every:
-            references = rollout.usable_references(cube, card.context)
+            references = rollout.usable_references(cube, card.context, most_missing=most)
         elif at is None:
             references = rollout.newest_references(cube)
         else:
-            times = [at] if isinstance(at, (str, np.datetime64)) else list(at)
-            references = sorted({index for time in times for index in rollout.reference_indices(cube, time)})
+            found = [rollout.reference_indices(cube, time, most_missing=most) for time in times]
+            references = sorted({index for indices in found for index in indices})
+        if most:
+            cube = rollout.with_empty_marked(cube, references, card.context)
+        if every:
+            references = rollout.usable_references(cube, card.context, most_missing=most)
         result = predict(
             forecaster,
             Scaler.from_dict(card.scaler),
@@ -87,17 +97,44 @@ def forecast(
             horizon=card.horizon if horizon is None else horizon,
             references=references,
             name=card.model,
+            gaps=card.gaps,
         )
         if read_as:
             result = result.assign_attrs({READ_AS: json.dumps(read_as)})
         tell(f"forecast {_told(result)}")
-        if not every and result["valid_time"].values.max() > cube["time"].values[-1]:
-            known = [
-                i for i in rollout.usable_references(cube, card.context) if i + result.sizes["lead_time"] < len(cube)
-            ]
+        _tell_missing(result)
+        newest = int(np.flatnonzero(~absent_frames(cube))[-1])
+        if not every and result["valid_time"].values.max() > cube["time"].values[newest]:
+            usable = rollout.usable_references(cube, card.context, most_missing=most)
+            known = [i for i in usable if i + result.sizes["lead_time"] <= newest]
             when = f"; one that can be scored now: --at {iso(cube['time'].values[known[-1]])}" if known else ""
             tell(f"truth    not known yet for every lead time{when}")
         return result
+
+
+def _joined(cube: xr.DataArray, card: model_file.Card, times: Sequence[np.datetime64]) -> xr.DataArray:
+    """The cube with absent frames as the model was trained to meet them: in short gaps, and late ones up to a time."""
+    own = cube["time"].values
+    late = [time for time in times if not (own == time).any()]
+    return with_absent_frames(
+        cube,
+        most=card.gaps["most"],
+        until=max(late, default=None),
+        step=time_step(cube) or card.time_step_seconds,
+    )
+
+
+def _tell_missing(result: xr.DataArray) -> None:
+    """How many inputs a forecast had to do without."""
+    if "missing_inputs" not in result.coords or not result["missing_inputs"].any():
+        return
+    of = result.attrs["nowcast_context"]
+    missing, age = result["missing_inputs"].values, result["input_age"].values / np.timedelta64(1, "s")
+    if len(missing) == 1:
+        tell(f"missing  {missing[0]} of the {of} frames given; the newest is {minutes(float(age[0]))} old")
+    else:
+        worst = f"{missing.max()} of {of}; the newest is up to {minutes(float(age.max()))} old"
+        tell(f"missing  frames given to {int((missing > 0).sum())} of the {len(missing)} forecasts, at most {worst}")
 
 
 def _opened(
@@ -147,8 +184,15 @@ def predict(
     horizon: int,
     references: Sequence[int],
     name: str,
+    gaps: Mapping[str, Any],
 ) -> xr.DataArray:
-    """`nowcast.rollout.forecast` on the GPU where there is one, with a bar; lazy if too large for memory."""
+    """`nowcast.rollout.forecast` on the GPU where there is one, with a bar; lazy if too large for memory.
+
+    Parameters
+    ----------
+    gaps
+        As `nowcast.model_file.Card.gaps`.
+    """
     with bar(title, total=len(references)) as line:
         count = iter(range(1, len(references) + 1))
         result = rollout.forecast(
@@ -159,6 +203,8 @@ def predict(
             horizon=horizon,
             references=references,
             name=name,
+            most_missing=gaps["most"],
+            held=gaps["policy"] == "hold",
             device="cuda" if torch.cuda.is_available() else "cpu",
             done=lambda: line.to(next(count, len(references))),
         )

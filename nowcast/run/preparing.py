@@ -14,8 +14,10 @@ from nowcast.errors import InputError
 from nowcast.losses import WINDOW
 from nowcast.models import Forecaster, build
 from nowcast.progress import tell
+from nowcast.run.bridging import bridged, tell_bridged
 from nowcast.run.source import minutes
 from nowcast.scaling import Scaler, Statistics
+from nowcast.timeline import absent_frames, with_absent_marked
 from nowcast.verification import require_scorable
 from nowcast.windows import BY_PUBLISHER, BY_TIME, PARTS, Sequences, Split, WindowPlan, plan, split, suggest
 
@@ -42,6 +44,16 @@ class Prepared:
     scaler: Scaler
     masked: bool
 
+    @property
+    def gaps(self) -> dict[str, Any]:
+        """How absent frames are treated, as the model file tells it: the policy, and the most in a context."""
+        return {"policy": self.settings.windows.gaps, "most": self.settings.windows.max_missing or 0}
+
+    @property
+    def held(self) -> bool:
+        """Whether missing pixels of the context show the frame before."""
+        return self.settings.windows.gaps == "hold"
+
     def keywords(self) -> dict[str, Any]:
         """How `nowcast.models.build` makes the forecaster."""
         own = self.settings.model.keywords()
@@ -63,6 +75,7 @@ class Prepared:
             "training": [[run.start, run.stop] for run in self.split.training],
             "scaler": {**self.scaler.to_dict(), "reason": ""},
             "model": {"name": self.settings.model.name, **self.keywords()},
+            "gaps": None if self.gaps["policy"] == "skip" else self.gaps,
         }
 
 
@@ -143,15 +156,20 @@ def _published(
 
 
 def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
-    """Cut, scale and check; the training part is read once.
+    """Bridge gaps, cut, scale and check; the training part is read once.
+
+    Frames of the file that hold no value at all count as absent in the training part, where reading shows them; in the
+    other parts they are frames whose every pixel is missing. With `--gaps skip` they are that everywhere.
 
     Raises
     ------
     InputError
         Too few frames, no value, or settings that this cube cannot be fitted or scored with.
     """
-    wanted = settings.windows
-    context, horizon, parts = cut(cube, settings)
+    source = cube
+    cube, told = bridged(cube, settings, context_of=lambda bridge: cut(bridge, settings)[0])
+    wanted = told.windows
+    context, horizon, parts = cut(cube, told)
     step = time_step(cube) or 0.0
     why = _why(cube, settings, context, horizon)
     tell(f"windows  {context} frames in, {horizon} out ({minutes(horizon * step)} ahead): {why}")
@@ -163,13 +181,18 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
             found=f"{patch[0]} x {patch[1]}",
         )
     require_scorable(cube, thresholds=settings.scores.thresholds, scales=settings.scores.scales)
-    training = cube.isel(time=parts.frames("training"))
+    frames = np.array(parts.frames("training"))
+    frames = frames[~absent_frames(cube)[frames]]
+    training = cube.isel(time=frames)
     statistics = Statistics.of(training)
     scaler = Scaler.fit(training, method=settings.scaling.method, statistics=statistics)
     tell(f"scaling  {scaler}")
     if statistics.missing:
         share = statistics.missing / training.size
         tell(f"missing  {share:.1%} of the training pixels: out of loss and scores, and shown to the model")
+    joined = cube
+    if wanted.gaps != "skip":
+        cube = with_absent_marked(cube, frames[statistics.empty])
     plans = {
         name: plan(
             cube,
@@ -179,9 +202,13 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
             patch=patch,
             patch_stride=max(1, min(patch) * 3 // 4) if name == "training" else min(patch),
             within=parts.part(name),
+            absent=absent_frames(cube),
+            most_absent=wanted.max_missing or 0,
         )
         for name in PARTS
     }
+    if wanted.gaps != "skip":
+        tell_bridged(source, joined, cube, plans, wanted)
     _tell_parts(cube, parts, plans)
     fold = settings.model.patch or (SMALL_FOLD if max(cube.sizes["y"], cube.sizes["x"]) <= PATCH else LARGE_FOLD)
     resolved = settings.model_copy(
@@ -194,7 +221,8 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
             "scaling": settings.scaling.model_copy(update={"method": scaler.method}),
         }
     )
-    return Prepared(cube, resolved, parts, plans, scaler, masked=statistics.missing > 0)
+    masked = wanted.gaps != "skip" or statistics.missing > 0
+    return Prepared(cube, resolved, parts, plans, scaler, masked=masked)
 
 
 def _why(cube: xr.DataArray, settings: Settings, context: int, horizon: int) -> str:

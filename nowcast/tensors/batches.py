@@ -37,14 +37,16 @@ class Preparation(nn.Module):
         Frames of a window that are given; the rest is asked for.
     masked
         Whether contexts tell which pixels were observed (see `nowcast.models.base.Forecaster`).
+    held
+        As `to_context`.
     """
 
     tables: Tensor | None
 
-    def __init__(self, tables: Sequence[np.ndarray] | None, *, context: int, masked: bool) -> None:
+    def __init__(self, tables: Sequence[np.ndarray] | None, *, context: int, masked: bool, held: bool = False) -> None:
         super().__init__()
         self.context = context
-        self.masked = masked
+        self.masked, self.held = masked, held
         self._pool, self._codes, self._values = _Pool(), torch.empty(0), torch.empty(0)
         self.codes = 0 if tables is None else len(tables[0])
         stacked = None if tables is None else torch.from_numpy(np.concatenate(tables))
@@ -62,7 +64,7 @@ class Preparation(nn.Module):
         for piece in pieces:
             values = self._scaled(windows[piece], None if cubes is None else cubes[piece])
             given, asked = values[:, : self.context], values[:, self.context :]
-            context[piece] = to_context(given, masked=self.masked)
+            context[piece] = to_context(given, masked=self.masked, held=self.held)
             if self.whole or _is_whole(asked):
                 target[piece] = asked
                 if not self.whole:
@@ -114,17 +116,23 @@ def _take_back(free: list[np.ndarray], memory: np.ndarray, most: int) -> None:
         free.append(memory)
 
 
-def to_context(values: Tensor | np.ndarray, *, masked: bool) -> Tensor:
+def to_context(values: Tensor | np.ndarray, *, masked: bool, held: bool = False) -> Tensor:
     """Scaled frames `(... t c h w)`, NaN where missing, to a context: `(... t 2c h w)` if masked, else `(... t c h w)`.
 
-    A model that is not told what is missing is shown the pixel's value from the frame before.
+    A model that is not told what is missing is shown the pixel's value from the frame before; one that is told is shown
+    0, or, if `held`, that value too.
     """
     values = torch.as_tensor(values, dtype=torch.float32)
     if _is_whole(values):
         return torch.cat((values, torch.ones_like(values)), dim=-3) if masked else values
     filled, observed = _filled(values), _observed(values)
-    if masked:
-        return torch.cat((filled, observed.to(torch.float32)), dim=-3)
+    if held or not masked:
+        filled = _carried_on(filled, observed)
+    return torch.cat((filled, observed.to(torch.float32)), dim=-3) if masked else filled
+
+
+def _carried_on(filled: Tensor, observed: Tensor) -> Tensor:
+    """What is missing shows the frame before."""
     frames, seen = filled.unbind(-4), observed.unbind(-4)
     shown = [frames[0]]
     for frame, there in zip(frames[1:], seen[1:], strict=True):

@@ -24,16 +24,20 @@ class Windows(Dataset[Batch]):
         Dims `(time, channel, y, x)`, in physical units.
     masked
         Whether contexts tell which pixels were observed (see `nowcast.models.base.Forecaster`).
+    held
+        As `nowcast.tensors.to_context`.
     """
 
-    def __init__(self, cube: xr.DataArray, plan: WindowPlan, scaler: Scaler, *, masked: bool) -> None:
+    def __init__(
+        self, cube: xr.DataArray, plan: WindowPlan, scaler: Scaler, *, masked: bool, held: bool = False
+    ) -> None:
         self.cube = cube
         self.plan = plan
         self.scaler = scaler
-        self.masked = masked
+        self.masked, self.held = masked, held
         self.source = source_of(cube, scaler)
         table = self.source.table
-        self._prepare = Preparation(None if table is None else [table], context=plan.context, masked=masked)
+        self._prepare = Preparation(None if table is None else [table], context=plan.context, masked=masked, held=held)
 
     def __len__(self) -> int:
         return len(self.plan)

@@ -88,7 +88,8 @@ class Loader:
         self.blocks = JoinedBlocks(plans, memory=memory)
         tables = [source.table for source in self._sources if source.table is not None]
         first = parts[0]
-        self.preparation = Preparation(tables or None, context=first.plan.context, masked=first.masked).to(self.device)
+        prepare = Preparation(tables or None, context=first.plan.context, masked=first.masked, held=first.held)
+        self.preparation = prepare.to(self.device)
 
     def set_epoch(self, epoch: int) -> None:
         """To be called before each epoch."""

@@ -62,6 +62,8 @@ def plan(
     patch: int | tuple[int, int] | None = None,
     patch_stride: int | None = None,
     within: Sequence[Run] | None = None,
+    absent: np.ndarray | None = None,
+    most_absent: int = 0,
 ) -> WindowPlan:
     """All windows of a cube, or of the given runs of it.
 
@@ -75,6 +77,9 @@ def plan(
         Rows and columns of a window; None takes the whole field.
     patch_stride
         Pixels between neighbouring patches; None: half a patch. The last row and column of patches touch the border.
+    absent
+        Which frames along time are absent; None: none. A window has at most `most_absent` of them in its context, and
+        one frame at least that is there in its context and one in its horizon.
 
     Raises
     ------
@@ -104,9 +109,28 @@ def plan(
             needed=f"{context + horizon} (context {context} + horizon {horizon})",
             next_step="lower --context or --horizon, or add frames",
         )
+    absent = np.zeros(cube.sizes["time"], dtype=bool) if absent is None else absent
+    starts = _told_enough(starts, absent, context, horizon, most_absent)
+    if not starts:
+        raise InputError(
+            f"{label(cube)}: too many frames are absent in every window",
+            found=f"{int(absent.sum())} of {cube.sizes['time']} frames absent",
+            needed=f"at most {most_absent} of the {context} context frames, and not the whole horizon",
+            next_step="raise --max-missing, or add frames",
+        )
     ys = corners_of(size[0], shape[0], patch_stride or max(1, shape[0] // 2))
     xs = corners_of(size[1], shape[1], patch_stride or max(1, shape[1] // 2))
     return WindowPlan(context, horizon, tuple(starts), tuple((y, x) for y in ys for x in xs), shape)
+
+
+def _told_enough(starts: list[int], absent: np.ndarray, context: int, horizon: int, most: int) -> list[int]:
+    """The starts of windows in which not too many frames are absent."""
+    first = np.array(starts, dtype=int)
+    before = np.append(0, np.cumsum(absent))
+    given = before[first + context] - before[first]
+    asked = before[first + context + horizon] - before[first + context]
+    kept: list[int] = first[(given <= min(most, context - 1)) & (asked < horizon)].tolist()
+    return kept
 
 
 def starts_of(pieces: Sequence[Run], length: int, stride: int = 1) -> list[int]:

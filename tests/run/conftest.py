@@ -29,12 +29,20 @@ def trained(showers: xr.DataArray, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def still(tmp_path: Path) -> Callable[..., Path]:
-    """Writes the model file of persistence for a cube."""
+    """Writes the model file of persistence for a cube; `gaps=("hold", 1)` for one that can do without a frame."""
 
-    def save(cube: xr.DataArray, path: Path | None = None, *, context: int = 3, horizon: int = 2) -> Path:
+    def save(
+        cube: xr.DataArray,
+        path: Path | None = None,
+        *,
+        context: int = 3,
+        horizon: int = 2,
+        gaps: tuple[str, int] = ("skip", 0),
+    ) -> Path:
+        masked = gaps[0] != "skip"
         card = model_file.Card(
             model="persistence",
-            keywords={"channels": 1, "masked": False},
+            keywords={"channels": 1, "masked": masked},
             scaler=Scaler("unit", 0.0, 1.0).to_dict(),
             variable=str(cube.name),
             units=cube.attrs.get("units"),
@@ -43,12 +51,13 @@ def still(tmp_path: Path) -> Callable[..., Path]:
             time_step_seconds=time_step(cube) or 300.0,
             context=context,
             horizon=horizon,
-            masked=False,
+            masked=masked,
             trained_on={},
             versions=model_file.versions(),
+            gaps={"policy": gaps[0], "most": gaps[1]},
         )
         place = path or tmp_path / "still.safetensors"
         place.parent.mkdir(parents=True, exist_ok=True)
-        return model_file.save(place, Persistence(channels=1, masked=False), card)
+        return model_file.save(place, Persistence(channels=1, masked=masked), card)
 
     return save

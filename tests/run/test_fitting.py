@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ import nowcast
 from nowcast import config, model_file, run
 from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
+from nowcast.run.evaluation import score_beside_persistence
+from nowcast.tensors import to_context
 
 PARTS = ("training", "validation", "test")
 
@@ -219,3 +222,55 @@ def test_too_few_frames_names_the_file(tmp_path: Path) -> None:
     path = nowcast.write_cube(advected_echoes(frames=1, size=16), tmp_path / "one.nc")
     with pytest.raises(InputError, match=r"one\.nc"):
         run.fit(path, run=tmp_path / "run", progress=False)
+
+
+# Gaps
+
+
+@pytest.mark.parametrize(("policy", "held"), [("skip", False), ("mask", False), ("hold", True)])
+def test_what_is_missing_is_shown_alike_in_training_in_the_test_and_live(
+    policy: str, held: bool, showers: xr.DataArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: dict[str, set[tuple[bool, bool]]] = {"tensors": set(), "rollout": set()}
+
+    def watch(room: str) -> Any:
+        def spy(values: np.ndarray, *, masked: bool, held: bool = False) -> Any:
+            shown[room].add((masked, held))
+            return to_context(values, masked=masked, held=held)
+
+        return spy
+
+    monkeypatch.setattr("nowcast.tensors.to_context", watch("tensors"))
+    monkeypatch.setattr("nowcast.rollout.to_context", watch("rollout"))
+    values = showers.values.copy()
+    values[55] = np.nan
+    source = showers.copy(data=values).drop_isel(time=[10, 20])
+    scores = run.fit(
+        source, run=tmp_path / "run", context=4, horizon=2, epochs=1, hidden=[4], gaps=policy, progress=False
+    )
+    as_told = {(policy != "skip", held)}
+    assert shown == {"tensors": as_told, "rollout": as_told}
+    assert scores.sizes["forecaster"] == 2
+    shown["rollout"].clear()
+    live = run.forecast(source, run=tmp_path / "run", progress=False)
+    assert shown["rollout"] == as_told
+    assert ("missing_inputs" in live.coords) == (policy != "skip")
+
+
+def test_test_frames_without_a_value_beyond_the_limit_are_not_forecast_from(
+    showers: xr.DataArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[xr.DataArray] = []
+
+    def keep(predicted: xr.DataArray, *rest: Any, **keywords: Any) -> xr.Dataset:
+        made.append(predicted)
+        return score_beside_persistence(predicted, *rest, **keywords)
+
+    monkeypatch.setattr("nowcast.run.fitting.score_beside_persistence", keep)
+    values = showers.values.copy()
+    values[52:54] = np.nan
+    options: dict[str, Any] = {"context": 4, "horizon": 2, "epochs": 1, "hidden": [4], "progress": False}
+    run.fit(showers.copy(data=values), run=tmp_path / "run", gaps="mask", **options)
+    references = np.searchsorted(showers["time"].values, made[0]["forecast_reference_time"].values)
+    assert references.tolist() == [56, 57], "from 53 to 55, two of four frames are missing"
+    assert made[0]["missing_inputs"].max() == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import xarray as xr
 from nowcast import run, write_cube
 from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
+from nowcast.readers import open_forecast
+from nowcast.timeline import with_absent_frames
 
 Still = Callable[..., Path]
 
@@ -141,3 +144,123 @@ def test_files_are_read_as_the_training_files_were(
         run.evaluate(written, path, options={"coarsen": 4}, progress=False)
     with pytest.raises(InputError):
         run.forecast(path, run=trained.attrs["run"], options={"coarsen": 4}, progress=False)
+
+
+# Missing and late frames
+
+LATE = "2026-05-01T01:00"
+
+
+def test_a_late_frame_is_done_without_and_the_forecast_says_so(
+    cube: xr.DataArray, still: Still, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = still(cube, gaps=("hold", 1))
+    result = run.forecast(cube, run=model, at=LATE)
+    assert result["forecast_reference_time"].values == np.datetime64(LATE)
+    assert result["missing_inputs"].values.tolist() == [1]
+    assert result["input_age"].values == np.timedelta64(5, "m")
+    assert result["valid_time"].values[0, 0] == np.datetime64("2026-05-01T01:05")
+    np.testing.assert_array_equal(result[0, 0], cube[-1])
+    assert "missing  1 of the 3 frames given; the newest is 5 min old" in capsys.readouterr().err
+    whole = run.forecast(cube, run=model)
+    assert whole["missing_inputs"].values.tolist() == [0]
+    assert whole["input_age"].values.astype(int).tolist() == [0]
+    assert "missing " not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        (
+            "2026-05-01T01:05",
+            ("no frame at 2026-05-01T01:05:00", "to 2026-05-01T00:55:00; 2 frame(s)", "at most 1 late"),
+        ),
+        ("2026-05-01T01:02", ("no frame at 2026-05-01T01:02:00", "to 2026-05-01T00:55:00", "--at 2026-05-01T00:55:00")),
+    ],
+)
+def test_a_frame_that_is_too_late_is_not_done_without(
+    at: str, told: tuple[str, ...], cube: xr.DataArray, still: Still
+) -> None:
+    with pytest.raises(InputError) as caught:
+        run.forecast(cube, run=still(cube, gaps=("hold", 1)), at=at, progress=False)
+    for text in told:
+        assert text in str(caught.value)
+
+
+def test_a_model_that_skips_gaps_does_without_no_frame(cube: xr.DataArray, still: Still) -> None:
+    with pytest.raises(InputError, match="no frame at 2026-05-01T01:00:00"):
+        run.forecast(cube, run=still(cube), at=LATE, progress=False)
+    joined = with_absent_frames(cube.drop_isel(time=10), most=1)
+    with pytest.raises(InputError, match="1 of the 3 frames up to it missing: 2026-05-01T00:50:00"):
+        run.forecast(joined, run=still(cube), progress=False)
+    every = run.forecast(joined, run=still(cube), every=True, progress=False)
+    np.testing.assert_array_equal(every["forecast_reference_time"], cube["time"][2:10])
+
+
+def test_a_gap_within_the_context_or_at_its_end_is_done_without(cube: xr.DataArray, still: Still) -> None:
+    holed = cube.drop_isel(time=[5, 9, 10])
+    model = still(cube, gaps=("mask", 1))
+    every = run.forecast(holed, run=model, every=True, progress=False)
+    np.testing.assert_array_equal(every["forecast_reference_time"], cube["time"][2:9])
+    assert every["missing_inputs"].values.tolist() == [0, 0, 0, 1, 1, 1, 0]
+    one = run.forecast(holed, run=model, at="2026-05-01T00:25", progress=False)
+    xr.testing.assert_equal(one, every.isel(forecast_reference_time=[3]))
+    np.testing.assert_array_equal(one[0, 0], cube[4])
+    with pytest.raises(InputError, match="a gap lies before them") as caught:
+        run.forecast(holed, run=model, progress=False)
+    assert "at most 1 may be missing" in str(caught.value)
+
+
+def test_frames_without_a_value_are_missing_too(cube: xr.DataArray, still: Still) -> None:
+    cube.values[[7, 10, 11]] = np.nan
+    model = still(cube, gaps=("mask", 1))
+    with pytest.raises(InputError, match="2 of the 3 frames up to it missing: 2026-05-01T00:50:00, 2026-05-01T00:55"):
+        run.forecast(cube, run=model, progress=False)
+    every = run.forecast(cube, run=model, every=True, progress=False)
+    np.testing.assert_array_equal(every["forecast_reference_time"], cube["time"][2:11])
+    assert every["missing_inputs"].values.tolist() == [0, 0, 0, 0, 0, 1, 1, 1, 1]
+    assert (every["input_age"].values / np.timedelta64(5, "m")).tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 1]
+    as_today = run.forecast(cube, run=still(cube), every=True, progress=False)
+    np.testing.assert_array_equal(as_today["forecast_reference_time"], cube["time"][2:])
+    assert "missing_inputs" not in as_today.coords
+
+
+def test_a_single_frame_is_enough_for_a_context_of_two_with_one_late(cube: xr.DataArray, still: Still) -> None:
+    model = still(cube, context=2, gaps=("mask", 1))
+    result = run.forecast(cube[:1], run=model, at="2026-05-01T00:05", progress=False)
+    assert result["missing_inputs"].values.tolist() == [1]
+    np.testing.assert_array_equal(result[0, 0], cube[0])
+    np.testing.assert_array_equal(result["lead_time"].values, np.array([5, 10]) * np.timedelta64(1, "m"))
+
+
+def test_a_time_that_a_sequence_has_is_not_late_in_the_last_one(cube: xr.DataArray, still: Still) -> None:
+    clips = cube.assign_coords(
+        sequence=("time", ["a"] * 7 + ["b"] * 5),
+        time=("time", np.concatenate([cube["time"].values[:7], cube["time"].values[:5]])),
+    )
+    result = run.forecast(clips, run=still(cube, gaps=("mask", 1)), at="2026-05-01T00:25", progress=False)
+    assert result["sequence"].values.tolist() == ["a"]
+    assert result["missing_inputs"].values.tolist() == [0]
+
+
+@pytest.mark.parametrize("name", ["forecast.nc", "forecast.zarr"])
+def test_what_was_missing_is_kept_in_the_file(name: str, cube: xr.DataArray, still: Still, tmp_path: Path) -> None:
+    result = run.forecast(cube.drop_isel(time=5), run=still(cube, gaps=("hold", 1)), every=True, progress=False)
+    write_cube(result, tmp_path / name)
+    again = open_forecast(tmp_path / name)
+    for coord in ("missing_inputs", "input_age"):
+        np.testing.assert_array_equal(again[coord], result[coord])
+        assert again[coord].dtype == result[coord].dtype
+        assert again[coord].dims == ("forecast_reference_time",)
+        assert again[coord].attrs["long_name"] == result[coord].attrs["long_name"]
+    opener = xr.open_dataset if name.endswith(".nc") else partial(xr.open_zarr, consolidated=False)
+    with opener(tmp_path / name, decode_timedelta=False) as raw:
+        assert raw["input_age"].attrs["units"] == "minutes"
+        assert raw["missing_inputs"].attrs["units"] == "1"
+        assert {"input_age", "missing_inputs"} <= set(raw.coords), "the field names its auxiliary coordinates"
+    scores = run.evaluate(again, cube.drop_isel(time=5), thresholds=[100.0], progress=False)
+    by_itself = scores["mse"].sel(forecaster="persistence").values
+    assert np.isfinite(by_itself).all()
+    np.testing.assert_allclose(scores["mse"].isel(forecaster=0), by_itself)
+    # One is valid at the missing frame, one after the last; that which starts at the missing frame is scored.
+    assert scores["cases"].values.tolist() == [8, 7]

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nowcast.config import resolve
 from nowcast.cube import runs
@@ -14,6 +16,7 @@ from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
 from nowcast.progress import quiet
 from nowcast.run.preparing import cut, prepare
+from nowcast.timeline import absent_frames, with_absent_frames
 from nowcast.windows import PARTS
 
 
@@ -81,6 +84,94 @@ def test_an_embargo_that_is_asked_for_is_part_of_the_choice(showers: xr.DataArra
     context, horizon, parts = cut(showers, longer)
     assert parts.embargo == 14
     assert context + horizon <= 14
+
+
+# Gaps
+
+
+def holed(cube: xr.DataArray, *dropped: int) -> xr.DataArray:
+    return cube.drop_isel(time=list(dropped))
+
+
+@pytest.mark.parametrize("policy", ["mask", "hold"])
+def test_windows_reach_across_short_gaps_if_asked_to(showers: xr.DataArray, policy: str) -> None:
+    flags = {"context": 4, "horizon": 3}
+    source = holed(showers, 20, 30, 31, 40)
+    skipped = prepare(source, resolve(None, flags))
+    prepared = prepare(source, resolve(None, {**flags, "gaps": policy}))
+    assert prepared.gaps == {"policy": policy, "most": 1}
+    assert prepared.held == (policy == "hold")
+    assert prepared.masked
+    assert not skipped.masked
+    assert skipped.gaps == {"policy": "skip", "most": 0}
+    assert skipped.cube is source
+    assert prepared.cube.sizes["time"] == 58
+    absent = absent_frames(prepared.cube)
+    assert absent.nonzero()[0].tolist() == [20, 38]
+    seen = 0
+    for plan in prepared.plans.values():
+        for start in plan.starts:
+            given, asked = absent[start : start + 4], absent[start + 4 : start + 7]
+            assert given.sum() <= 1
+            assert not asked.all()
+            seen += int(given.sum())
+            assert any(run.start <= start and start + 7 <= run.stop for run in runs(prepared.cube))
+    assert seen > 0
+    starts = {name: len(plan.starts) for name, plan in prepared.plans.items()}
+    assert sum(starts.values()) > sum(len(plan.starts) for plan in skipped.plans.values())
+    assert prepared.scaler.factor > 0
+    again = prepare(source, prepared.settings)
+    assert again.fingerprint() == prepared.fingerprint()
+    assert again.plans == prepared.plans
+    assert prepared.fingerprint()["gaps"] == prepared.gaps
+    assert skipped.fingerprint()["gaps"] is None, "as in runs that were begun before there was a choice"
+
+
+@given(st.frozensets(st.integers(1, 78), max_size=14), st.integers(1, 3))
+@settings(max_examples=40)
+def test_parts_stay_a_window_apart_in_true_time_whatever_is_dropped(drop: frozenset[int], most: int) -> None:
+    cube = clips(1, 80, counted=False).isel(time=[i for i in range(80) if i not in drop])
+    flags = {"context": 3, "horizon": 2, "gaps": "mask", "max_missing": most}
+    try:
+        prepared = prepare(cube, resolve(None, flags))
+    except InputError:
+        return
+    time, step = prepared.cube["time"].values, np.timedelta64(60, "s")
+    absent = absent_frames(prepared.cube)
+    np.testing.assert_array_equal(np.sort(time[~absent]), cube["time"].values)
+    shown: dict[str, list[np.datetime64]] = {}
+    for name, plan in prepared.plans.items():
+        for start in plan.starts:
+            window = time[start : start + 5]
+            assert (np.diff(window) == step).all(), "no window crosses a gap that is not bridged"
+            assert absent[start : start + 3].sum() <= min(most, 2)
+            shown.setdefault(name, []).extend(window)
+    for before, after in (("training", "validation"), ("validation", "test")):
+        assert min(shown[after]) - max(shown[before]) > 5 * step
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_training_frames_without_a_value_count_as_absent(showers: xr.DataArray, lazy: bool) -> None:
+    values = showers.values.copy()
+    values[[5, 6, 12]] = np.nan
+    source = showers.copy(data=values)
+    source = source.chunk(time=7) if lazy else source
+    flags = {"context": 4, "horizon": 3, "gaps": "mask"}
+    prepared = prepare(source, resolve(None, flags))
+    assert absent_frames(prepared.cube).nonzero()[0].tolist() == [5, 6, 12]
+    starts = set(prepared.plans["training"].starts)
+    assert {3, 4, 5} & starts == set(), "two of their four frames are missing"
+    assert {9, 12} <= starts
+    as_today = prepare(source, resolve(None, {"context": 4, "horizon": 3}))
+    assert {3, 4, 5} <= set(as_today.plans["training"].starts)
+    assert prepared.scaler == as_today.scaler
+
+
+def test_absent_frames_of_a_cube_that_was_given_with_them_are_not_shown_untold(showers: xr.DataArray) -> None:
+    joined = with_absent_frames(holed(showers, 20), most=1)
+    prepared = prepare(joined, resolve(None, {"context": 4, "horizon": 3}))
+    assert not {17, 18, 19, 20} & set(prepared.plans["training"].starts)
+    assert not prepared.masked
 
 
 # Sequences

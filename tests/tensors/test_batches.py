@@ -105,3 +105,14 @@ def test_a_context_without_a_mask_shows_the_pixel_of_the_frame_before() -> None:
         past = frames[b, : t + 1, 0, y, x]
         past = past[np.isfinite(past)]
         assert shown[b, t, 0, y, x] == (past[-1] if len(past) else 0)
+
+
+def test_a_masked_context_may_show_the_frame_before_where_it_tells_that_nothing_was_seen() -> None:
+    missing = np.nan
+    frames = np.array([[[[1.0, missing]]], [[[missing, missing]]], [[[missing, 4.0]]]], "float32")
+    held = to_context(frames, masked=True, held=True)
+    assert held[:, 0, 0].tolist() == [[1, 0], [1, 0], [1, 4]]
+    assert held[:, 1, 0].tolist() == [[1, 0], [0, 0], [0, 1]]
+    assert to_context(frames, masked=True)[:, 0, 0].tolist() == [[1, 0], [0, 0], [0, 4]]
+    assert torch.equal(to_context(frames, masked=False), held[:, :1])
+    assert np.isnan(frames).sum() == 4

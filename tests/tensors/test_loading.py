@@ -139,6 +139,17 @@ def test_other_processes_read_the_same(packed: xr.DataArray) -> None:
     there.close()
 
 
+def test_windows_are_held_if_they_are_told_to(gappy: xr.DataArray) -> None:
+    gappy = gappy.where(gappy["time"] != gappy["time"][2])
+    whole = plan(gappy, context=3, horizon=2)
+    for held in (False, True):
+        part = Windows(gappy, whole, AS_IT_IS, masked=True, held=held)
+        context = next(iter(Loader([part], batch=1, shuffle=False))).context[0]
+        assert torch.equal(context, to_context(gappy.values[:3], masked=True, held=held))
+        assert torch.equal(context, part[0].context)
+        assert bool(context[2, 0].any()) == held
+
+
 # Order, and where it stands
 
 

@@ -77,6 +77,39 @@ def test_a_reference_time_that_was_not_observed_is_missing(cube: xr.DataArray) -
     np.testing.assert_array_equal(found[1, 0], cube[0])
 
 
+def able(forecast: xr.DataArray, most: int, ages: list[int] | None = None) -> xr.DataArray:
+    """A forecast that could do without some frames; `ages` in minutes."""
+    if ages is not None:
+        age = ("forecast_reference_time", np.array(ages) * MINUTE)
+        forecast = forecast.assign_coords(input_age=age)
+    return forecast.assign_attrs(nowcast_max_missing=most)
+
+
+def test_a_forecaster_that_could_do_without_a_frame_is_met_by_what_was_seen_last(cube: xr.DataArray) -> None:
+    cube[3, 0, 1, 1] = np.nan
+    holed = cube.drop_isel(time=4)
+    wanted = like(cube, cube["time"].values[[4, 5]])
+    assert np.isnan(persistence(holed, wanted, context=3)[0]).all(), "one that could not is not met there"
+    found = persistence(holed, able(wanted, 1), context=3)[:, 0, 0].values
+    np.testing.assert_array_equal(found[0, 2:], cube[3, 0, 2:])
+    assert found[0, 1, 1] == cube[2, 0, 1, 1]
+    np.testing.assert_array_equal(found[1], cube[5, 0])
+    longer = cube.drop_isel(time=[3, 4])
+    assert np.isnan(persistence(longer, able(wanted, 1), context=3)[0]).all()
+    np.testing.assert_array_equal(persistence(longer, able(wanted, 2), context=3)[0, 0], cube[2])
+
+
+def test_a_frame_that_came_after_the_forecast_was_made_is_not_shown_to_persistence(cube: xr.DataArray) -> None:
+    wanted = able(like(cube, cube["time"].values[[4, 5, 6]]), 2, [0, 5, 10])
+    np.testing.assert_array_equal(persistence(cube, wanted, context=3)[:, 0], cube[[4, 4, 4]])
+    assert np.isnan(persistence(cube, wanted, context=2)[2]).all()
+
+
+def test_a_late_frame_is_met_by_what_was_seen_last(cube: xr.DataArray) -> None:
+    late = able(like(cube, cube["time"].values[[-1]] + 5 * MINUTE), 1, [5])
+    np.testing.assert_array_equal(persistence(cube, late, context=3)[0, 0], cube[11])
+
+
 def test_whole_numbers_become_floats(cube: xr.DataArray) -> None:
     found = persistence(cube.astype("int16"), like(cube, cube["time"].values[[1]]))
     assert found.dtype == np.float32

@@ -55,6 +55,44 @@ def test_a_window_never_crosses_a_sequence(cube_maker: Callable[..., xr.DataArra
     assert cut.references == (1, 2, 6, 7, 8, 9)
 
 
+@given(
+    st.lists(st.booleans(), min_size=2, max_size=30),
+    st.integers(1, 5),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(0, 4),
+)
+def test_windows_that_hold_too_little_are_left_out_and_no_others(
+    absent: list[bool], context: int, horizon: int, stride: int, most: int
+) -> None:
+    cube = counted(len(absent))
+
+    def good(start: int) -> bool:
+        given, asked = absent[start : start + context], absent[start + context : start + context + horizon]
+        return sum(given) <= most and not all(given) and not all(asked)
+
+    expected = [start for start in range(0, len(absent) - context - horizon + 1, stride) if good(start)]
+    keywords = {"context": context, "horizon": horizon, "stride": stride}
+    if not expected:
+        with pytest.raises(InputError, match=r"no window fits|too many frames are absent"):
+            plan(cube, **keywords, absent=np.array(absent), most_absent=most)
+        return
+    assert list(plan(cube, **keywords, absent=np.array(absent), most_absent=most).starts) == expected
+
+
+def test_the_newest_context_frame_may_be_absent() -> None:
+    absent = np.arange(6) == 2
+    assert plan(counted(6), context=3, horizon=1, absent=absent, most_absent=1).starts == (0, 1, 2)
+    assert plan(counted(6), context=2, horizon=1, absent=absent, most_absent=0).starts == (3,)
+
+
+def test_too_many_absent_frames_are_told() -> None:
+    with pytest.raises(InputError, match="too many frames are absent") as caught:
+        plan(counted(6), context=3, horizon=1, absent=np.arange(6) > 0, most_absent=1)
+    assert "5 of 6 frames absent" in str(caught.value)
+    assert "at most 1 of the 3 context frames" in str(caught.value)
+
+
 @settings(deadline=None)
 @given(
     st.tuples(st.integers(1, 30), st.integers(1, 30)),

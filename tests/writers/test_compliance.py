@@ -11,6 +11,10 @@ import netCDF4
 import pytest
 import xarray as xr
 
+from nowcast.models import Persistence
+from nowcast.rollout import forecast
+from nowcast.scaling import Scaler
+from nowcast.timeline import with_absent_frames
 from nowcast.writers import write_cube
 
 MEDIUM = 2
@@ -82,6 +86,24 @@ def test_a_packed_cube(projected: xr.DataArray, errors: Callable[[Path], list[st
     cube = cube.assign_attrs(projected.attrs)
     cube.encoding = {"dtype": "int16", "scale_factor": 0.05, "add_offset": 0.0, "_FillValue": -32768}
     assert errors(write_cube(cube, tmp_path / "out.nc")) == []
+
+
+def test_a_forecast_that_tells_what_it_was_made_without(
+    cube_maker: Callable[..., xr.DataArray], errors: Callable[[Path], list[str]], tmp_path: Path
+) -> None:
+    cube = with_absent_frames(cube_maker((12, 1, 8, 10)).drop_isel(time=5), most=1)
+    made = forecast(
+        Persistence(channels=1, masked=True),
+        Scaler("unit", 0.0, 1.0),
+        cube,
+        context=3,
+        horizon=2,
+        references=[4, 5, 6],
+        name="persistence",
+        most_missing=1,
+    )
+    assert made["missing_inputs"].values.tolist() == [0, 1, 1]
+    assert errors(write_cube(made, tmp_path / "out.nc")) == []
 
 
 @pytest.mark.parametrize(
