@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,9 +30,14 @@ __all__ = ["__version__", "evaluate", "fit", "forecast", "inspect", "open_cube",
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
+        import_module("nowcast.accessor")
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'nowcast' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if "xarray" in sys.modules:  # it is loaded already: `cube.nowcast` weighs nothing more
+    import_module("nowcast.accessor")
