@@ -22,6 +22,7 @@ __all__ = [
     "Data",
     "Loading",
     "Model",
+    "Sampling",
     "Scaling",
     "Scores",
     "Settings",
@@ -137,6 +138,16 @@ class Loading(_Room):
         return memory
 
 
+class Sampling(_Room):
+    """Which training windows are seen how often; validation and test are never weighted."""
+
+    events: Literal["none", "auto", "rain", "motion", "divisions"] = Field(
+        "none", description="what makes a window worth seeing"
+    )
+    floor: float = Field(0.1, gt=0, le=1, description="chance of a window in which nothing happens, an epoch")
+    share: float = Field(0.5, gt=0, le=1, description="of the training windows, an epoch")
+
+
 class Training(_Room):
     """How it learns."""
 
@@ -147,6 +158,7 @@ class Training(_Room):
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adamw"
     learning_rate: PositiveFloat = 2e-3
     patience: Positive = Field(15, description="epochs without a better validation loss before it ends")
+    augment: Literal["none", "auto", "flips", "rotations", "all"] = Field("none", description="turn and mirror windows")
     seed: int = Field(0, ge=0)
 
     @field_validator("loss")
@@ -174,6 +186,7 @@ class Settings(_Room):
     scaling: Scaling = Scaling()
     model: Model = Model()
     loading: Loading = Loading()
+    sampling: Sampling = Sampling()
     training: Training = Training()
     scores: Scores = Scores()
 
@@ -192,6 +205,8 @@ FLAGS = {
     "model": "model.name",
     "hidden": "model.hidden",
     "kernel": "model.kernel",
+    "events": "sampling.events",
+    "augment": "training.augment",
     "memory": "loading.memory",
     "workers": "loading.workers",
     "epochs": "training.epochs",

@@ -22,6 +22,7 @@ from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.rollout import usable_references, with_empty_marked
 from nowcast.run import folder
+from nowcast.run.emphasis import by_events, turned
 from nowcast.run.evaluation import score_beside_persistence
 from nowcast.run.forecasting import predict
 from nowcast.run.preparing import Prepared, prepare
@@ -64,6 +65,8 @@ def fit(
     epochs: int | None = None,
     max_minutes: float | None = None,
     seed: int | None = None,
+    events: str | None = None,
+    augment: str | None = None,
     memory: str | None = None,
     workers: int | None = None,
     thresholds: Sequence[float] | None = None,
@@ -83,6 +86,10 @@ def fit(
         Go on with the run in that folder from its last checkpoint, with its own settings.
     options
         What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`.
+    events
+        Training windows are drawn by how much happens in them: `"rain"`, `"motion"`, `"divisions"`, `"auto"`.
+    augment
+        Training windows are turned and mirrored as the grid allows: `"auto"`, `"flips"`, `"rotations"`, `"all"`.
     memory
         That the program may take, `"2GB"`: windows of larger cubes are cut from blocks that a quarter of it holds.
     workers
@@ -133,7 +140,7 @@ def _train(prepared: Prepared, place: Path, *, resume: bool) -> xr.Dataset:
     torch.manual_seed(settings.training.seed)
     forecaster = prepared.forecaster()
     loss = mixture(settings.training.loss)
-    loaders = [_loader(prepared, name) for name in ("training", "validation")]
+    loaders = [_loader(prepared, "training", place=place), _loader(prepared, "validation")]
     try:
         return _fitted(prepared, forecaster, loss, loaders, place, resume=resume)
     finally:
@@ -141,7 +148,8 @@ def _train(prepared: Prepared, place: Path, *, resume: bool) -> xr.Dataset:
             each.close()
 
 
-def _loader(prepared: Prepared, name: str) -> Loader:
+def _loader(prepared: Prepared, name: str, *, place: Path | None = None) -> Loader:
+    """Of a part; training windows are drawn and turned as the settings say, which the run's folder `place` records."""
     settings = prepared.settings
     made = Loader(
         [Windows(prepared.cube, prepared.plans[name], prepared.scaler, masked=prepared.masked, held=prepared.held)],
@@ -151,6 +159,8 @@ def _loader(prepared: Prepared, name: str) -> Loader:
         memory=config.bytes_of(settings.loading.memory) // 4,
         workers=settings.loading.workers,
         device="cuda" if torch.cuda.is_available() else "cpu",
+        drawn=None if place is None else by_events(prepared, place),
+        prepared=None if place is None else turned(prepared),
     )
     if name == "training":
         tell(f"blocks   {made.blocks}")

@@ -17,13 +17,27 @@ from nowcast.atomic import write_text
 from nowcast.cube import label
 from nowcast.errors import InputError
 
-__all__ = ["BEGUN", "CONFIG", "HISTORY", "MODEL", "PICTURE", "RUNS", "SCORES", "SPLIT", "begin", "find_model", "place"]
+__all__ = [
+    "BEGUN",
+    "CONFIG",
+    "EVENTS",
+    "HISTORY",
+    "MODEL",
+    "PICTURE",
+    "RUNS",
+    "SCORES",
+    "SPLIT",
+    "begin",
+    "find_model",
+    "place",
+]
 
 RUNS = Path("runs")
 MODEL = "model.safetensors"
 CONFIG = "config.yaml"
 HISTORY = "history.jsonl"
 SPLIT = "split.json"
+EVENTS = "events.nc"
 BEGUN = "begun.json"
 SCORES = "scores.nc"
 PICTURE = "forecast.png"
