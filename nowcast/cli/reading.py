@@ -20,18 +20,27 @@ _OWN = {"variable", "channel"}
 
 
 def reads(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb with a flag for each option of `open_cube`; it gets those that were given as the mapping `options`."""
+    """The verb with `--dask`, and a flag for each option of `open_cube`, which it gets as the mapping `options`."""
     signature = inspect.signature(verb)
     hints = get_type_hints(verb, include_extras=True)
     own = [each.replace(annotation=hints[name]) for name, each in signature.parameters.items() if name != "options"]
     flags = [_flag(each.name, str(each.metadata["help"]), each.default) for each in fields(Options)]
     flags = [flag for flag in flags if flag.name not in _OWN]
 
+    flags.append(_flag("dask", "work on a cluster: tcp://host:port, local or local:4", None))
+
     @functools.wraps(verb)
     def told(**given: Any) -> None:
-        options = {flag.name: given.pop(flag.name) for flag in flags}
+        address = given.pop("dask")
+        options = {flag.name: given.pop(flag.name) for flag in flags if flag.name != "dask"}
         said = {name: value for name, value in options.items() if value is not None and value is not False}
-        verb(**given, options=said)
+        if address is None:
+            verb(**given, options=said)
+            return
+        from nowcast.run.cluster import on_cluster
+
+        with on_cluster(address):
+            verb(**given, options=said)
 
     told.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]
     told.__annotations__ = {each.name: each.annotation for each in (*own, *flags)}

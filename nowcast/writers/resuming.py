@@ -15,6 +15,7 @@ import math
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -154,22 +155,37 @@ def _fill(
         done = set()
     with library.config.set({"array.write_empty_chunks": True}):
         array = library.open_array(room / name / field, mode="r+")
-        for block in range(total):
-            if block not in done:
-                part = slice(block * stretch, min(frames, (block + 1) * stretch))
-                try:
-                    values = np.asarray(variable.isel({variable.dims[0]: part}).data)
-                except DoesNotFitError:
-                    raise
-                except Exception:
-                    shutil.rmtree(room, ignore_errors=True)  # a source that cannot be read is not gone on with
-                    raise
-                array[part] = values
-                for row in range(part.start // whole[0], -(-part.stop // whole[0])):
-                    sync(room / name / field / "c" / str(row))
-                _note(room / JOURNAL, {"block": block})
+        left = [block for block in range(total) if block not in done]
+        parts = [slice(block * stretch, min(frames, (block + 1) * stretch)) for block in left]
+        for number, (block, part, values) in enumerate(
+            zip(left, parts, _read_ahead(variable, parts, room), strict=True), total - len(left) + 1
+        ):
+            array[part] = values
+            for row in range(part.start // whole[0], -(-part.stop // whole[0])):
+                sync(room / name / field / "c" / str(row))
+            _note(room / JOURNAL, {"block": block})
             if progress is not None:
-                progress(block + 1, total)
+                progress(number, total)
+
+
+def _read_ahead(variable: xr.Variable, parts: list[slice], room: Path) -> Iterator[np.ndarray]:
+    """The values of parts of the first dim, in turn; the next is computed, maybe on a cluster, while one is written."""
+
+    def read(part: slice) -> np.ndarray:
+        return np.asarray(variable.isel({variable.dims[0]: part}).data)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="nowcast-ahead") as pool:
+        ahead = [pool.submit(read, part) for part in parts[:1]]
+        for number in range(len(parts)):
+            try:
+                values = ahead.pop().result()
+            except DoesNotFitError:
+                raise
+            except Exception:
+                shutil.rmtree(room, ignore_errors=True)  # a source that cannot be read is not gone on with
+                raise
+            ahead = [pool.submit(read, part) for part in parts[number + 1 : number + 2]]
+            yield values
 
 
 def _metadata(dataset: xr.Dataset, field: str) -> str:

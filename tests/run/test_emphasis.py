@@ -15,7 +15,15 @@ from nowcast.errors import InputError
 from nowcast.run import folder
 from nowcast.tensors import Loader
 
-QUICK: dict[str, Any] = {"context": 4, "horizon": 2, "epochs": 2, "hidden": [4], "patch": 16, "stride": 3, "progress": False}
+QUICK: dict[str, Any] = {
+    "context": 4,
+    "horizon": 2,
+    "epochs": 2,
+    "hidden": [4],
+    "patch": 16,
+    "stride": 3,
+    "progress": False,
+}
 
 
 @pytest.fixture
