@@ -74,6 +74,7 @@ class Data(_Room):
     colour_table: str | None = Field(None, description="what the colours of a palette mean: a name or a CSV")
     rgb: bool = Field(False, description="keep the three colours, not their grey")
     trust_pickle: bool = Field(False, description="unpickle dates in .npz files: this can run any program")
+    remote: bool = Field(False, description="what is read may be the address of a zarr store")
     missing: Literal["nan"] | None = Field(None, description="nan: what is absent or cut off becomes missing")
     missing_value: float | None = Field(None, description="a value that stands for missing")
     classes: str | None = Field(None, description="of a field of classes, those to forecast: '7,8'")

@@ -33,6 +33,7 @@ NO_TEST_OF_ITS_OWN = {
     "readers/forecasts.py": "through open_forecast: tests/readers/test_opening.py, tests/test_counter_cube.py",
     "readers/netcdf.py": "through open_cube: tests/readers/test_opening.py",
     "readers/timing.py": "through open_cube: tests/readers/test_gridded.py",
+    "readers/remote_store.py": "through open_cube: tests/readers/test_remote.py",
     "tensors/cutting.py": "through the loader: tests/tensors/test_loading.py",
     "verification/events.py": "through score: tests/verification/test_score.py",
     "verification/matching.py": "through score: tests/verification/test_score.py",

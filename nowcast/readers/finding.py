@@ -14,7 +14,7 @@ from pathlib import Path
 from nowcast.errors import InputError, MachineError, NowcastWarning
 from nowcast.readers.naming import natural
 
-__all__ = ["PathLike", "find", "refusal"]
+__all__ = ["PathLike", "find", "is_address", "refusal", "shown"]
 
 PathLike = str | os.PathLike[str]
 
@@ -48,11 +48,26 @@ def find(paths: PathLike | Sequence[PathLike], recognised: Callable[[Path], bool
     return found
 
 
+def is_address(text: str) -> bool:
+    """Whether it is a URL, and no path."""
+    return _SCHEME.match(text) is not None
+
+
+def shown(address: str) -> str:
+    """A URL as it may be printed and recorded: without the name and password of a user, query and fragment."""
+    scheme, slashes, rest = address.partition("://")
+    if not slashes:
+        return address
+    host, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
 def _spread(text: str, recognised: Callable[[Path], bool]) -> list[Path]:
-    if _SCHEME.match(text):
+    if is_address(text):
         raise InputError(
-            f"{text}: addresses are not opened, only local files",
-            next_step="fetch it first (curl -O, aws s3 cp, ...) and give the local path",
+            f"{shown(text)}: an address; nothing was asked of it",
+            needed="a local path, or your word that the network may be used",
+            next_step="--remote opens one zarr store by its address; or fetch it first (curl -O, aws s3 cp, ...)",
         )
     path = Path(text).expanduser()
     try:

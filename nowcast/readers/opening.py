@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,7 +12,7 @@ import xarray as xr
 from nowcast.errors import InputError
 from nowcast.progress import bar
 from nowcast.readers.damage import parsing
-from nowcast.readers.finding import PathLike, find, refusal
+from nowcast.readers.finding import PathLike, find, is_address, refusal, shown
 from nowcast.readers.forecasts import as_forecast
 from nowcast.readers.geotiff import GeoTIFFReader
 from nowcast.readers.gif import GIFReader
@@ -29,6 +30,7 @@ from nowcast.readers.options import Options
 from nowcast.readers.pgm import PGMReader
 from nowcast.readers.pictures import PicturesReader
 from nowcast.readers.protocol import Reader
+from nowcast.readers.remote import open_remote
 from nowcast.readers.shaping import shaped
 from nowcast.readers.slimming import slim
 from nowcast.readers.tiff import TIFFReader
@@ -74,6 +76,7 @@ def open_cube(
     colour_table: str | None = None,
     rgb: bool = False,
     trust_pickle: bool = False,
+    remote: bool = False,
     missing: str | None = None,
     missing_value: float | None = None,
     classes: str | None = None,
@@ -113,6 +116,8 @@ def open_cube(
         Keep red, green and blue as channels instead of their grey.
     trust_pickle
         Unpickle the dates of `.npz` files, which can run any program.
+    remote
+        `path` may be the address of a zarr store (`s3://`, `https://`, `gs://`, `file://`, ...), by fsspec or obstore.
     missing
         `"nan"`: what is absent or cut off becomes missing, with a record in the attributes, instead of an error.
     missing_value
@@ -151,6 +156,7 @@ def open_cube(
         colour_table=colour_table,
         rgb=rgb,
         trust_pickle=trust_pickle,
+        remote=remote,
         missing=missing,
         missing_value=missing_value,
         classes=classes,
@@ -190,6 +196,10 @@ def open_forecast(path: PathLike) -> xr.DataArray:
 
 
 def _joined(path: PathLike | Sequence[PathLike], options: Options) -> xr.DataArray:
+    address = os.fspath(path) if isinstance(path, str | os.PathLike) else os.fspath(path[0]) if len(path) == 1 else ""
+    if options.remote and is_address(address):
+        with parsing(shown(address)):
+            return as_cube(open_remote(address), shown(address), options)
     known = _Known()
     files = find(path, known)
     if len(files) == 1:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Options"]
 
-OF_THE_DAY = {"variable", "channel", "start_time", "since", "until", "trust_pickle", "missing"}
+OF_THE_DAY = {"variable", "channel", "start_time", "since", "until", "trust_pickle", "remote", "missing"}
 """What a model does not remember of how its files were read: it concerns one file, or is a risk taken once."""
 
 
@@ -49,6 +49,7 @@ class Options:
     colour_table: str | None = _told("what the colours of a palette mean: meteoswiss, or a CSV of index,value")
     rgb: bool = _asked("keep the three colours of a video or picture, not their grey")
     trust_pickle: bool = _asked("unpickle dates in .npz files: this can run any program that the file holds")
+    remote: bool = _asked("PATH may be the address of a zarr store: s3://, https://, gs://, file://")
     missing: str | None = _told("nan: read what is absent or cut off as missing, and record it")
     missing_value: float | None = _told("a value that stands for missing, where the file does not say: 0")
     classes: str | None = _told("of a field of classes, those to forecast, as 1 where it is one of them: 7,8")

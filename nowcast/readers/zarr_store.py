@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zarr.abc.store import ByteRequest
     from zarr.core.buffer import Buffer, BufferPrototype
 
-__all__ = ["CarefulStore", "codec_names", "require_inside"]
+__all__ = ["CarefulStore", "Judge", "codec_names", "require_inside"]
 
 SWELLING = 2
 SPARE_BYTES = 2**26
@@ -67,23 +67,20 @@ class CarefulStore(LocalStore):
         self, root: Path | str, *, arrays: Mapping[str, Mapping[str, Any]] | None = None, read_only: bool = True
     ) -> None:
         super().__init__(root, read_only=read_only)
-        self._rules = {name: (_codec(content), _limit(content)) for name, content in (arrays or {}).items()}
+        self._judge = Judge(str(self.root), arrays or {})
         self._inside: set[str] = set()
 
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         self._require_inside(key)
-        given = await super().get(key, prototype, byte_range)
-        if self._rules.get(key.partition("/")[0], ("", None))[0] in _STREAMED:
-            return await asyncio.to_thread(self._judged, key, given)
-        return self._judged(key, given)
+        return await self._judge(key, await super().get(key, prototype, byte_range))
 
     def get_sync(
         self, key: str, *, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         self._require_inside(key)
-        return self._judged(key, super().get_sync(key, prototype=prototype, byte_range=byte_range))
+        return self._judge.at_once(key, super().get_sync(key, prototype=prototype, byte_range=byte_range))
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -97,7 +94,29 @@ class CarefulStore(LocalStore):
             require_inside(self.root, self.root / key)
             self._inside.add(folder)
 
-    def _judged(self, key: str, given: Buffer | None) -> Buffer | None:
+
+class Judge:
+    """Refuses chunks that would decode to far more than their arrays declare.
+
+    Parameters
+    ----------
+    label
+        The store, for messages.
+    arrays
+        The metadata of each array, by its name in the store.
+    """
+
+    def __init__(self, label: str, arrays: Mapping[str, Mapping[str, Any]]) -> None:
+        self._label = label
+        self._rules = {name: (_codec(content), _limit(content)) for name, content in arrays.items()}
+
+    async def __call__(self, key: str, given: Buffer | None) -> Buffer | None:
+        """What was given, if it may be decoded."""
+        if self._rules.get(key.partition("/")[0], ("", None))[0] in _STREAMED:
+            return await asyncio.to_thread(self.at_once, key, given)
+        return self.at_once(key, given)
+
+    def at_once(self, key: str, given: Buffer | None) -> Buffer | None:
         name, _, rest = key.partition("/")
         codec, limit = self._rules.get(name, ("", None))
         if given is None or limit is None or not rest or rest.rsplit("/", 1)[-1] in _METADATA:
@@ -107,7 +126,7 @@ class CarefulStore(LocalStore):
             data: Any = given.as_numpy_array().data if codec in _HEADED else given.to_bytes()
             if bound(data, limit) > limit:
                 raise InputError(
-                    f"{self.root}: damaged or hostile, {key} is larger than its array declares",
+                    f"{self._label}: damaged or hostile, {key} is larger than its array declares",
                     found=f"{len(data)} bytes that would decode to more than {limit / 1e6:.0f} MB",
                     needed=f"about {(limit - SPARE_BYTES) / SWELLING:.0f} bytes",
                     next_step="fetch or write it again, or leave it out",

@@ -14,6 +14,7 @@ from nowcast.cube import label
 from nowcast.errors import InputError
 from nowcast.progress import bar, quiet, tell
 from nowcast.readers import reading
+from nowcast.readers.finding import shown
 from nowcast.run.source import Source, cube_from, given
 from nowcast.writers import require_writable, write_cube
 from nowcast.writers.resuming import write_store
@@ -86,7 +87,7 @@ def _files(path: Path) -> Sequence[tuple[str, int, int]]:
             return [(str(path), *_stamp(entry)) for entry in path.iterdir()]
         return [(str(path), *_stamp(path))]
     except OSError:
-        return [(str(path), 0, 0)]
+        return [(shown(str(path)), 0, 0)]
 
 
 def _stamp(path: Path) -> tuple[int, int]:
