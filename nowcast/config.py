@@ -146,6 +146,7 @@ class Sampling(_Room):
         "none", description="what makes a window worth seeing"
     )
     floor: float = Field(0.1, gt=0, le=1, description="chance of a window in which nothing happens, an epoch")
+    weights: tuple[PositiveFloat, ...] | None = Field(None, description="of several cubes: shares of an epoch")
     share: float = Field(0.5, gt=0, le=1, description="of the training windows, an epoch")
 
 
@@ -207,6 +208,7 @@ FLAGS = {
     "hidden": "model.hidden",
     "kernel": "model.kernel",
     "events": "sampling.events",
+    "weights": "sampling.weights",
     "augment": "training.augment",
     "memory": "loading.memory",
     "workers": "loading.workers",

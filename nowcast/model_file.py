@@ -48,6 +48,8 @@ class Card:
         First and last training time and the file, for the record.
     read_as
         The options of `nowcast.open_cube` that the training cube was read with.
+    other_grids
+        `grid_step` of further cubes that it was trained on.
     gaps
         How absent frames are treated: `{"policy": "skip", "mask" or "hold", "most": N}`, at most N of a context.
     """
@@ -66,6 +68,7 @@ class Card:
     trained_on: dict[str, Any]
     versions: dict[str, str]
     read_as: dict[str, Any] = field(default_factory=dict)
+    other_grids: list[dict[str, Any] | None] = field(default_factory=list)
     gaps: dict[str, Any] = field(default_factory=lambda: {"policy": "skip", "most": 0})
     format: int = FORMAT
 
@@ -163,13 +166,12 @@ def _card(path: Path, text: str | None) -> Card:
         card = Card(**plain)
         sizes_good = all(isinstance(value, int) and value > 0 for value in (card.channels, card.context, card.horizon))
         step_good = 0 < float(card.time_step_seconds) < float("inf")
-        grid_good = card.grid_step is None or (
-            set(card.grid_step) == {"y", "x", "units", "y_rises", "x_rises"}
-            and card.grid_step["y"] > 0
-            and card.grid_step["x"] > 0
+        grid_good = all(
+            grid is None or (set(grid) == {"y", "x", "units", "y_rises", "x_rises"} and grid["y"] > 0 and grid["x"] > 0)
+            for grid in [card.grid_step, *card.other_grids]
         )
         named = {each.name for each in fields(Card)}
-        whole = named - {"read_as", "gaps"} <= set(plain) <= named and isinstance(card.read_as, dict)
+        whole = named - {"read_as", "gaps", "other_grids"} <= set(plain) <= named and isinstance(card.read_as, dict)
         if not (whole and sizes_good and step_good and grid_good and _gaps_good(card)):
             raise ValueError("fields are missing or of the wrong kind")
         Scaler.from_dict(card.scaler)
@@ -224,7 +226,7 @@ def mismatches(card: Card, cube: xr.DataArray) -> list[tuple[str, str, str]]:
             "grid step",
             _grid_text(card.grid_step, beside=grid),
             _grid_text(grid, beside=card.grid_step),
-            _same_grid(card.grid_step, grid),
+            any(_same_grid(each, grid) for each in [card.grid_step, *card.other_grids]),
         ),
     ]
     return [(name, want, has) for name, want, has, good in rows if not good]

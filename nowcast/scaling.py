@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -62,6 +62,24 @@ class Statistics:
         flat = np.asarray(sample).ravel()
         flat = flat[np.isfinite(flat)]
         return cls(count, cube.size - count, float(lowest), float(highest), mean, std, flat, empty)
+
+    @classmethod
+    def together(cls, parts: Sequence[Statistics]) -> Statistics:
+        """Of several cubes in one unit as if they were one; `empty` is not known then."""
+        count = sum(part.count for part in parts)
+        weights = [part.count / max(count, 1) for part in parts]
+        mean = sum(weight * part.mean for weight, part in zip(weights, parts, strict=True))
+        spread = sum(w * (part.std**2 + (part.mean - mean) ** 2) for w, part in zip(weights, parts, strict=True))
+        return cls(
+            count,
+            sum(part.missing for part in parts),
+            min(part.lowest for part in parts),
+            max(part.highest for part in parts),
+            mean,
+            math.sqrt(spread),
+            np.concatenate([part.sample for part in parts]),
+            np.empty(0, dtype=int),
+        )
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,17 @@ import xarray as xr
 
 from nowcast.errors import InputError
 
-__all__ = ["STEP_SHARE", "Part", "equal", "require_one_kind"]
+__all__ = ["STEP_SHARE", "OtherKindError", "Part", "equal", "require_one_kind"]
 
 STEP_SHARE = 1e-3
 """Coordinates of two files are the same grid when they differ by no more than this share of a grid step."""
 
 MOST_KINDS = 20
 LISTED = 8
+
+
+class OtherKindError(InputError):
+    """Files of several kinds: another variable, unit, size or grid."""
 
 
 @dataclass(slots=True)
@@ -69,12 +73,12 @@ def require_one_kind(parts: Sequence[Part]) -> None:
 
     Raises
     ------
-    InputError
+    OtherKindError
         Two differ in variable, units, dims, size, coordinates or projection: of two files, in what they differ; of
         more, a list of the kinds.
     """
     kinds: list[list[Part]] = []
-    against_first: InputError | None = None
+    against_first: OtherKindError | None = None
     for part in parts:
         for members in kinds:
             difference = _difference(members[0], part)
@@ -105,7 +109,7 @@ def equal(one: Any, two: Any) -> bool:
     return bool(np.array_equal(one, two, equal_nan=floats))
 
 
-def _listed(parts: Sequence[Part], kinds: Sequence[Sequence[Part]]) -> InputError:
+def _listed(parts: Sequence[Part], kinds: Sequence[Sequence[Part]]) -> OtherKindError:
     told = [_told(members[0]) for members in kinds]
     differ = [what for what in told[0] if len({each[what] for each in told}) > 1]
     lines = [
@@ -118,7 +122,7 @@ def _listed(parts: Sequence[Part], kinds: Sequence[Sequence[Part]]) -> InputErro
     step = f"those of one kind: {_glob(kinds[0], parts)}"
     if "variable" in differ:
         step += f"; or --variable {kinds[0][0].name}, if all hold it"
-    return InputError(
+    return OtherKindError(
         f"these {len(parts)} files are of {count} kinds, not one: {', '.join(differ) or 'coordinates'} differ",
         found=("\n" + " " * 10).join(lines) + more,
         needed="one variable in one unit on one grid",
@@ -167,7 +171,7 @@ def _beginning(names: Sequence[str]) -> str:
     return first[:length]
 
 
-def _difference(first: Part, other: Part) -> InputError | None:
+def _difference(first: Part, other: Part) -> OtherKindError | None:
     """What keeps two files from being one cube, naming both; None if nothing does."""
     units = first.attrs.get("units"), other.attrs.get("units")
     names = first.attrs.get("source_dims"), other.attrs.get("source_dims")
@@ -198,8 +202,8 @@ def _difference(first: Part, other: Part) -> InputError | None:
 
 def _unlike(
     first: Part, other: Part, what: str, ours: Any, theirs: Any, next_step: str = "open them apart"
-) -> InputError:
-    return InputError(
+) -> OtherKindError:
+    return OtherKindError(
         f"{other.file}: {what} than in {first.file}",
         found=str(theirs),
         needed=str(ours),
@@ -207,7 +211,7 @@ def _unlike(
     )
 
 
-def _coordinates(first: Part, other: Part, name: str) -> InputError | None:
+def _coordinates(first: Part, other: Part, name: str) -> OtherKindError | None:
     ours, theirs = first.coords[name].values, other.coords[name].values
     if ours.dtype.kind not in "iuf" or theirs.dtype.kind not in "iuf":
         same = np.array_equal(ours, theirs)
@@ -221,7 +225,7 @@ def _coordinates(first: Part, other: Part, name: str) -> InputError | None:
     if largest <= allowed and (np.isnan(ours) == np.isnan(theirs)).all():
         return None
     units = first.coords[name].attrs.get("units", "")
-    return InputError(
+    return OtherKindError(
         f"{other.file}: coordinate {name!r} is not that of {first.file}",
         found=f"up to {largest:.6g} {units} apart".replace("  ", " "),
         needed=f"at most {allowed:.3g} ({STEP_SHARE:g} of a grid step)",

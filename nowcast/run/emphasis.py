@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,52 +19,76 @@ from nowcast.sampling.statistics import prepared as statistic_for
 from nowcast.tensors.augmenting import Augmentation
 from nowcast.writers import write_dataset
 
-__all__ = ["by_events", "turned"]
+__all__ = ["drawn_by", "turned"]
 
 
-def by_events(prepared: Prepared, place: Path) -> Callable[[int], np.ndarray] | None:
-    """The training windows of an epoch, by its number, drawn by how much happens in them; None: all of them.
+def drawn_by(parts: Sequence[Prepared], place: Path) -> Callable[[int], np.ndarray] | None:
+    """The training windows of an epoch, by its number, drawn by what happens in them and by the cubes' weights.
 
-    One pass over the training part tells; `events.nc` in the run's folder keeps importance and probability of each
-    window, and is read back when the run is taken up again.
+    None: all of them. One pass over each training part tells how much happens; `events.nc` in the run's folder keeps
+    importance and probability of each window, and is read back when the run is taken up again.
 
     Raises
     ------
     InputError
         A file that cannot be read.
     """
-    wanted = prepared.settings.sampling
-    if wanted.events == "none":
+    wanted = parts[0].settings.sampling
+    if wanted.events == "none" and wanted.weights is None:
         return None
-    name = choose(prepared.cube) if wanted.events == "auto" else wanted.events
-    kept = place / folder.EVENTS
-    table = _kept(kept, prepared, name)
-    if table is None:
-        table = _judged(prepared, name)
-        write_dataset(table, kept)
-    chances = table["probability"].values.ravel().astype(float)
-    _tell(name, table)
-    seed = prepared.settings.training.seed
-    return lambda epoch: draw(chances, seed=seed, epoch=epoch)
+    chances = [
+        np.ones(len(part.plans["training"])) if wanted.events == "none" else _by_events(part, place, number)
+        for number, part in enumerate(parts, 1)
+    ]
+    if wanted.weights is not None:
+        chances = _weighted(chances, wanted.weights)
+    together = np.concatenate(chances)
+    together *= max(1, int(together.sum() + 1e-6)) / together.sum()
+    seed = parts[0].settings.training.seed
+    return lambda epoch: draw(together, seed=seed, epoch=epoch)
 
 
-def turned(prepared: Prepared) -> Augmentation | None:
-    """How training windows are turned and mirrored; None: not at all.
+def turned(parts: Sequence[Prepared]) -> Augmentation | None:
+    """How training windows are turned and mirrored, as all the cubes allow; None: not at all.
 
     Raises
     ------
     InputError
-        What is asked for has no meaning on this grid.
+        What is asked for has no meaning on a grid.
     """
-    asked = prepared.settings.training.augment
-    allowed = symmetries(prepared.cube, prepared.plans["training"].patch, asked)
+    asked = parts[0].settings.training.augment
+    each = [symmetries(part.cube, part.plans["training"].patch, asked) for part in parts]
+    allowed = [symmetry for symmetry in each[0] if all(symmetry in other for other in each)]
     if len(allowed) < 2:
         if asked != "none":
             tell("augment  not on this grid: windows are shown as they stand")
         return None
-    mirrored = any(each.mirrored for each in allowed)
+    mirrored = any(symmetry.mirrored for symmetry in allowed)
     tell(f"augment  training windows in {len(allowed)} positions{'' if mirrored else ', none of them a mirror image'}")
-    return Augmentation(allowed, seed=prepared.settings.training.seed)
+    return Augmentation(allowed, seed=parts[0].settings.training.seed)
+
+
+def _weighted(chances: list[np.ndarray], weights: Sequence[float]) -> list[np.ndarray]:
+    """So that the cubes' windows in an epoch are in the proportion of the weights, with no chance above one."""
+    factors = [weight / each.sum() for weight, each in zip(weights, chances, strict=True)]
+    most = max(factor * each.max() for factor, each in zip(factors, chances, strict=True))
+    drawn = [each * factor / most for each, factor in zip(chances, factors, strict=True)]
+    told = ", ".join(f"{each.sum():.0f} of {len(each)}" for each in drawn)
+    tell(f"weights  windows an epoch of each cube: {told}")
+    return drawn
+
+
+def _by_events(prepared: Prepared, place: Path, number: int) -> np.ndarray:
+    wanted = prepared.settings.sampling
+    name = choose(prepared.cube) if wanted.events == "auto" else wanted.events
+    kept = place / folder.numbered(folder.EVENTS, number)
+    table = _kept(kept, prepared, name)
+    if table is None:
+        table = _judged(prepared, name)
+        write_dataset(table, kept)
+    _tell(name, table)
+    chances: np.ndarray = table["probability"].values.ravel().astype(float)
+    return chances
 
 
 def _judged(prepared: Prepared, name: str) -> xr.Dataset:

@@ -22,11 +22,12 @@ from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.rollout import usable_references, with_empty_marked
 from nowcast.run import folder
-from nowcast.run.emphasis import by_events, turned
+from nowcast.run.emphasis import drawn_by, turned
 from nowcast.run.evaluation import score_beside_persistence
 from nowcast.run.forecasting import predict
-from nowcast.run.preparing import Prepared, prepare
-from nowcast.run.source import Source, cube_from, given, held, remembered, stem
+from nowcast.run.preparing import Prepared
+from nowcast.run.several import Sources, cubes_from, prepare_all
+from nowcast.run.source import given, held, remembered, stem
 from nowcast.tensors import Loader, Windows
 from nowcast.writers import write_dataset
 
@@ -40,7 +41,7 @@ MOST_SCORED = 20_000_000
 
 
 def fit(
-    source: Source,
+    source: Sources,
     *,
     run: str | os.PathLike[str] | None = None,
     config_file: str | os.PathLike[str] | None = None,
@@ -66,6 +67,7 @@ def fit(
     max_minutes: float | None = None,
     seed: int | None = None,
     events: str | None = None,
+    weights: Sequence[float] | None = None,
     augment: str | None = None,
     memory: str | None = None,
     workers: int | None = None,
@@ -79,7 +81,8 @@ def fit(
     Parameters
     ----------
     source
-        A cube `(time, channel, y, x)`, or paths.
+        A cube `(time, channel, y, x)`, or paths. Several cubes of one quantity and time step, or paths that make
+        several, are one training set: patches come from each, scaled by the statistics of all, split each on its own.
     run
         The folder to write to; None: `runs/<name>-<date>-<time>`.
     resume
@@ -88,6 +91,8 @@ def fit(
         What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`.
     events
         Training windows are drawn by how much happens in them: `"rain"`, `"motion"`, `"divisions"`, `"auto"`.
+    weights
+        Of several cubes: in what proportion their windows make an epoch; None: all windows.
     augment
         Training windows are turned and mirrored as the grid allows: `"auto"`, `"flips"`, `"rotations"`, `"all"`.
     memory
@@ -114,53 +119,56 @@ def fit(
         if resume and config_file is None:
             config_file = place / folder.CONFIG
         settings = config.resolve(config_file, flags)
-        cube = cube_from(source, **_read_by(source, settings))
-        with reading(label(cube)):
-            most = config.bytes_of(settings.loading.memory) // 2
-            prepared = prepare(held(cube, memory=most), settings)
+        cubes = cubes_from(source, **_read_by(source, settings))
+        with reading(label(cubes[0])):
+            most = config.bytes_of(settings.loading.memory) // 2 // len(cubes)
+            parts = prepare_all([held(cube, memory=most) for cube in cubes], settings)
         place.mkdir(parents=True, exist_ok=True)
         try:
-            return _train(prepared, place, resume=resume)
+            return _train(parts, place, resume=resume)
         except BaseException:
             if not resume and not any((place / "checkpoints").glob("*.ckpt")):
                 shutil.rmtree(place, ignore_errors=True)
             raise
 
 
-def _read_by(source: Source, settings: Settings) -> dict[str, Any]:
+def _read_by(source: Sources, settings: Settings) -> dict[str, Any]:
     """What a source is read by: nothing, where it is a cube already."""
     told = settings.data.model_dump(exclude={"variable", "channel"}, exclude_none=True)
     own = {"variable": settings.data.variable, "channel": settings.data.channel}
-    return own | {"options": None if isinstance(source, xr.DataArray) else told}
+    first = source if isinstance(source, xr.DataArray | str | os.PathLike) else next(iter(source), None)
+    return own | {"options": None if isinstance(first, xr.DataArray) else told}
 
 
-def _train(prepared: Prepared, place: Path, *, resume: bool) -> xr.Dataset:
+def _train(parts: Sequence[Prepared], place: Path, *, resume: bool) -> xr.Dataset:
+    prepared = parts[0]
     settings = prepared.settings
-    folder.begin(place, prepared.fingerprint(), resume=resume)
+    others = {"others": [part.fingerprint() for part in parts[1:]]} if len(parts) > 1 else {}
+    folder.begin(place, prepared.fingerprint() | others, resume=resume)
     torch.manual_seed(settings.training.seed)
     forecaster = prepared.forecaster()
     loss = mixture(settings.training.loss)
-    loaders = [_loader(prepared, "training", place=place), _loader(prepared, "validation")]
+    loaders = [_loader(parts, "training", place=place), _loader(parts, "validation")]
     try:
-        return _fitted(prepared, forecaster, loss, loaders, place, resume=resume)
+        return _fitted(parts, forecaster, loss, loaders, place, resume=resume)
     finally:
         for each in loaders:
             each.close()
 
 
-def _loader(prepared: Prepared, name: str, *, place: Path | None = None) -> Loader:
+def _loader(parts: Sequence[Prepared], name: str, *, place: Path | None = None) -> Loader:
     """Of a part; training windows are drawn and turned as the settings say, which the run's folder `place` records."""
-    settings = prepared.settings
+    settings = parts[0].settings
     made = Loader(
-        [Windows(prepared.cube, prepared.plans[name], prepared.scaler, masked=prepared.masked, held=prepared.held)],
+        [Windows(part.cube, part.plans[name], part.scaler, masked=part.masked, held=part.held) for part in parts],
         batch=settings.training.batch,
         shuffle=name == "training",
         seed=settings.training.seed,
         memory=config.bytes_of(settings.loading.memory) // 4,
         workers=settings.loading.workers,
         device="cuda" if torch.cuda.is_available() else "cpu",
-        drawn=None if place is None else by_events(prepared, place),
-        prepared=None if place is None else turned(prepared),
+        drawn=None if place is None else drawn_by(parts, place),
+        prepared=None if place is None else turned(parts),
     )
     if name == "training":
         tell(f"blocks   {made.blocks}")
@@ -170,10 +178,17 @@ def _loader(prepared: Prepared, name: str, *, place: Path | None = None) -> Load
 
 
 def _fitted(
-    prepared: Prepared, forecaster: Forecaster, loss: Loss, loaders: Sequence[Loader], place: Path, *, resume: bool
+    parts: Sequence[Prepared],
+    forecaster: Forecaster,
+    loss: Loss,
+    loaders: Sequence[Loader],
+    place: Path,
+    *,
+    resume: bool,
 ) -> xr.Dataset:
     from nowcast import training
 
+    prepared = parts[0]
     settings = prepared.settings
     parameters = sum(p.numel() for p in forecaster.parameters())
     tell(f"model    {settings.model.name}, {parameters:,} parameters")
@@ -185,7 +200,9 @@ def _fitted(
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
     settings = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": budget.epochs})})
     write_text(place / folder.CONFIG, config.dump(settings))
-    write_text(place / folder.SPLIT, json.dumps(prepared.split.audit(prepared.cube), indent=2))
+    for number, part in enumerate(parts, 1):
+        audit = json.dumps(part.split.audit(part.cube), indent=2)
+        write_text(place / folder.numbered(folder.SPLIT, number), audit)
     outcome = training.fit(
         forecaster,
         loss,
@@ -202,14 +219,22 @@ def _fitted(
         f"trained  {outcome.steps} steps, {outcome.ended}; validation {outcome.best_validation:.5f}, "
         f"persistence {outcome.persistence:.5f}"
     )
-    model_file.save(place / folder.MODEL, forecaster, _card(prepared))
-    scores = _judge(prepared, forecaster, settings, place)
-    scores.attrs.update(run=str(place), model_file=str(place / folder.MODEL))
-    write_dataset(scores, place / folder.SCORES)
-    return scores
+    model_file.save(place / folder.MODEL, forecaster, _card(parts))
+    judged = []
+    for number, part in enumerate(parts, 1):
+        scores = _judge(part, forecaster, settings, place / folder.numbered(folder.PICTURE, number))
+        scores.attrs.update(run=str(place), model_file=str(place / folder.MODEL))
+        table = place / folder.numbered(folder.SCORES, number)
+        write_dataset(scores, table)
+        judged.append(scores)
+        if len(parts) > 1:
+            ours, still = (float(scores["mse"].isel(forecaster=i).mean()) for i in (0, 1))
+            tell(f"scores   cube {number}: MSE {ours / still:.3f} of persistence's; {table}")
+    return judged[0]
 
 
-def _card(prepared: Prepared) -> model_file.Card:
+def _card(parts: Sequence[Prepared]) -> model_file.Card:
+    prepared = parts[0]
     cube = prepared.cube
     time = cube["time"].values
     first, last = prepared.split.training[0].start, prepared.split.training[-1].stop - 1
@@ -226,17 +251,18 @@ def _card(prepared: Prepared) -> model_file.Card:
         horizon=prepared.plans["training"].horizon,
         masked=prepared.masked,
         trained_on={
-            "source": str(cube.encoding.get("source", "a cube in memory")),
+            "source": ", ".join(str(part.cube.encoding.get("source", "a cube in memory")) for part in parts),
             "first": iso(time[first]),
             "last": iso(time[last]),
         },
         versions=model_file.versions(),
         read_as=remembered(given(prepared.settings.data.model_dump())),
         gaps=prepared.gaps,
+        other_grids=[grid_step(part.cube) for part in parts[1:]],
     )
 
 
-def _judge(prepared: Prepared, forecaster: Forecaster, settings: Settings, place: Path) -> xr.Dataset:
+def _judge(prepared: Prepared, forecaster: Forecaster, settings: Settings, picture: Path) -> xr.Dataset:
     """Whole-field forecasts from the test part's reference times, scored beside persistence; one of them drawn."""
     window = prepared.plans["test"]
     most = max(1, min(settings.scores.most_references, MOST_SCORED // (window.horizon * prepared.cube[0].size)))
@@ -265,6 +291,6 @@ def _judge(prepared: Prepared, forecaster: Forecaster, settings: Settings, place
         thresholds=settings.scores.thresholds,
         scales=settings.scores.scales,
     )
-    with replacing(place / folder.PICTURE) as aside:
+    with replacing(picture) as aside:
         report.picture(predicted, prepared.cube, aside)
     return scores

@@ -29,6 +29,7 @@ __all__ = [
     "SPLIT",
     "begin",
     "find_model",
+    "numbered",
     "place",
 ]
 
@@ -41,6 +42,12 @@ EVENTS = "events.nc"
 BEGUN = "begun.json"
 SCORES = "scores.nc"
 PICTURE = "forecast.png"
+
+
+def numbered(name: str, number: int) -> str:
+    """The name of a file for the first cube as it is, for others with their number: `scores-2.nc`."""
+    stem, dot, suffix = name.rpartition(".")
+    return name if number == 1 else f"{stem}-{number}{dot}{suffix}"
 
 
 def place(run: str | os.PathLike[str] | None, stem: str, *, resume: bool) -> Path:

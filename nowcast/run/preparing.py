@@ -43,6 +43,7 @@ class Prepared:
     plans: dict[str, WindowPlan]
     scaler: Scaler
     masked: bool
+    statistics: Statistics
 
     @property
     def gaps(self) -> dict[str, Any]:
@@ -222,7 +223,7 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
         }
     )
     masked = wanted.gaps != "skip" or statistics.missing > 0
-    return Prepared(cube, resolved, parts, plans, scaler, masked=masked)
+    return Prepared(cube, resolved, parts, plans, scaler, masked=masked, statistics=statistics)
 
 
 def _why(cube: xr.DataArray, settings: Settings, context: int, horizon: int) -> str:

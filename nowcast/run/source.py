@@ -138,11 +138,11 @@ def minutes(seconds: float) -> str:
     return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
 
 
-def stem(source: Source) -> str:
+def stem(source: Source | Sequence[xr.DataArray]) -> str:
     """A short name for what was given, for the folder of a run."""
-    if isinstance(source, xr.DataArray):
-        return str(source.name or "cube")
-    first = source if isinstance(source, (str, os.PathLike)) else next(iter(source), "cube")
+    first: Any = source if isinstance(source, str | os.PathLike | xr.DataArray) else next(iter(source), "cube")
+    if isinstance(first, xr.DataArray):
+        return str(first.name or "cube")
     dataset = parse(first) if isinstance(first, str) and not Path(first).exists() else None
     if dataset is not None:
         return dataset[0]

@@ -1,0 +1,153 @@
+"""Several cubes as one training set: one quantity, one unit, one time step, each on a grid of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from nowcast.config import Settings
+from nowcast.cube import grid_step, label, time_step
+from nowcast.errors import InputError
+from nowcast.progress import tell
+from nowcast.readers.kinds import OtherKindError
+from nowcast.run.preparing import PATCH, Prepared, prepare
+from nowcast.run.source import Source, cube_from, minutes
+from nowcast.scaling import Scaler, Statistics
+from nowcast.units import rain_rate_of_one, spelled
+
+__all__ = ["Sources", "cubes_from", "in_units", "prepare_all"]
+
+MOST = 16
+"""More sources than these of several kinds are taken for a folder with foreign files in it."""
+
+Sources = Source | Sequence[xr.DataArray]
+
+
+def cubes_from(source: Sources, **read_by: Any) -> list[xr.DataArray]:
+    """The cube that all paths make together; where they are of several kinds, the cube of each, in the first's units.
+
+    Raises
+    ------
+    InputError
+        What cannot be read; cubes of another quantity, time step or number of channels than the first.
+    """
+    if isinstance(source, xr.DataArray | str | os.PathLike):
+        return [cube_from(source, **read_by)]
+    parts = list(source)
+    if parts and all(isinstance(part, xr.DataArray) for part in parts):
+        cubes = [cube_from(part, **read_by) for part in parts if isinstance(part, xr.DataArray)]
+    else:
+        paths = [part for part in parts if not isinstance(part, xr.DataArray)]
+        try:
+            return [cube_from(paths, **read_by)]
+        except OtherKindError:
+            if len(paths) > MOST or not all(Path(path).exists() for path in paths):
+                raise
+        cubes = [cube_from(path, **read_by) for path in paths]
+    first = cubes[0]
+    return [first, *(_like(first, cube) for cube in cubes[1:])]
+
+
+def in_units(cube: xr.DataArray, *, name: str, units: str | None) -> xr.DataArray:
+    """The cube as it is if its units are those asked for; rain is converted, by its time step if need be.
+
+    Raises
+    ------
+    InputError
+        Units that no stated formula leads between.
+    """
+    own = cube.attrs.get("units")
+    if spelled(own) == spelled(units):
+        return cube if own == units else cube.assign_attrs(units=units)
+    rates = [rain_rate_of_one(each) for each in (cube, cube.assign_attrs(units=units))]
+    if rates[0] is None or rates[1] is None:
+        raise InputError(
+            f"{label(cube)}: in other units, and no formula leads from one to the other",
+            found=str(own),
+            needed=str(units),
+            next_step="convert it, or give --zr for reflectivity",
+        )
+    factor = rates[0] / rates[1]
+    tell(f"units    {label(cube)}: {own} x {factor:.6g} = {units}")
+    kept = {key: value for key, value in cube.attrs.items() if key not in ("standard_name", "cell_methods")}
+    converted = (cube * np.float32(factor)).rename(name)
+    converted.attrs = {**kept, "units": units}
+    converted.encoding = {key: value for key, value in cube.encoding.items() if key == "source"}
+    return converted
+
+
+def prepare_all(cubes: Sequence[xr.DataArray], settings: Settings) -> list[Prepared]:
+    """Cut each on its own, scale all by the statistics of all training parts; windows of all have one shape.
+
+    Raises
+    ------
+    InputError
+        As `prepare`; weights for another number of cubes.
+    """
+    weights = settings.sampling.weights
+    if weights is not None and len(weights) != len(cubes):
+        raise InputError("--weights are one for each cube", found=f"{len(weights)}", needed=f"{len(cubes)}")
+    if len(cubes) == 1:
+        return [prepare(cubes[0], settings)]
+    side = min(PATCH, *(min(cube.sizes["y"], cube.sizes["x"]) for cube in cubes))
+    windows = settings.windows.model_copy(update={"patch": settings.windows.patch or side})
+    told = settings.model_copy(update={"windows": windows})
+    parts: list[Prepared] = []
+    for number, cube in enumerate(cubes, 1):
+        tell(f"cube {number}   {label(cube)}{_told_grid(cubes[0], cube)}")
+        parts.append(prepare(cube, told))
+        settled = parts[0].settings
+        told = told.model_copy(
+            update={
+                "windows": windows.model_copy(
+                    update={"context": settled.windows.context, "horizon": settled.windows.horizon}
+                ),
+                "scaling": settled.scaling,
+            }
+        )
+    shapes = {part.plans["training"].patch for part in parts}
+    if len(shapes) > 1:
+        raise InputError(
+            "patches of one shape do not fit into all cubes",
+            found=", ".join(f"{y} x {x}" for y, x in sorted(shapes)),
+            next_step=f"--patch {side}",
+        )
+    first = parts[0]
+    together = Statistics.together([part.statistics for part in parts])
+    scaler = Scaler.fit(first.cube, method=first.scaler.method, statistics=together)
+    tell(f"scaling  of all {len(parts)} cubes: {scaler.method}, by the statistics of their training parts together")
+    masked = any(part.masked for part in parts)
+    # each file may name the quantity in its own way: what is asked for again is what was asked for
+    told = first.settings.model_copy(update={"data": settings.data})
+    return [replace(part, scaler=scaler, masked=masked, settings=told) for part in parts]
+
+
+def _like(first: xr.DataArray, cube: xr.DataArray) -> xr.DataArray:
+    """In the first's units, under its name; refused where it is of another kind."""
+    cube = in_units(cube, name=str(first.name), units=first.attrs.get("units")).rename(first.name)
+    steps = [time_step(each) or 0.0 for each in (first, cube)]
+    for what, theirs, ours, same in (
+        ("time step", minutes(steps[1]), minutes(steps[0]), abs(steps[1] - steps[0]) <= 0.01 * steps[0]),
+        ("channels", cube.sizes["channel"], first.sizes["channel"], cube.sizes["channel"] == first.sizes["channel"]),
+    ):
+        if not same:
+            raise InputError(
+                f"{label(cube)}: cannot be trained on together with {label(first)}, another {what}",
+                found=str(theirs),
+                needed=str(ours),
+            )
+    return cube
+
+
+def _told_grid(first: xr.DataArray, cube: xr.DataArray) -> str:
+    steps = [grid_step(each) for each in (first, cube)]
+    if cube is first or steps[0] is None or steps[1] is None or steps[0] == steps[1]:
+        return ""
+    ours, theirs = (f"{step['y']:g} x {step['x']:g} {step['units'] or ''}".strip() for step in steps if step)
+    return f": pixels of {theirs}, the first has {ours}; patches are not resampled"
