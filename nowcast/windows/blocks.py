@@ -127,8 +127,7 @@ def plan_blocks(plan: WindowPlan, *, edges: ChunkEdges, pixel_bytes: int, memory
     """
     axes = _axes(plan)
     chunk = int(np.prod([int(np.diff(edge).max()) for edge in edges])) * pixel_bytes
-    length = plan.context + plan.horizon
-    least = length * plan.patch[0] * plan.patch[1] * pixel_bytes
+    least = (plan.context + plan.horizon) * plan.patch[0] * plan.patch[1] * pixel_bytes
     if chunk > memory or least > memory:
         raise InputError(
             "one chunk is larger than the memory that windows may take" if chunk > memory else "a window is larger",
@@ -138,22 +137,29 @@ def plan_blocks(plan: WindowPlan, *, edges: ChunkEdges, pixel_bytes: int, memory
         )
     window_bytes = len(plan) * least
     room = max(memory - chunk, least)
-    whole = _candidate(plan, axes, edges, pixel_bytes, None, 1, 1)
+    starts, ys, xs = (_side(plan, axes, edges, axis, [0, len(axes[axis])]) for axis in range(3))
+    whole = _Candidate(starts, ys, xs, pixel_bytes)
     if whole.bytes <= room:
-        return _chosen(plan, axes, whole, mixed=1, window_bytes=window_bytes)
+        return _chosen(plan, axes, whole, mixed=1)
+    stretches = [_stretches(axes[0], span) for span in _spans(edges[0], axes[0])]
+    cuts = [stretches, *([_shared(len(axes[axis]), n) for n in _counts(axes[axis])] for axis in (1, 2))]
+    sides = [[_side(plan, axes, edges, axis, each) for each in cuts[axis]] for axis in range(3)]
     for mixed in (FEWEST_MIXED, 1):
         fitting = [
             each
-            for span, rows, columns in product(_spans(edges[0], axes[0]), _counts(axes[1]), _counts(axes[2]))
-            if (each := _candidate(plan, axes, edges, pixel_bytes, span, rows, columns)).bytes <= room / (mixed + 1)
+            for starts, ys, xs in product(*sides)
+            if (each := _Candidate(starts, ys, xs, pixel_bytes)).bytes <= room / (mixed + 1)
         ]
         if fitting:
-            best = min(_cost(each, window_bytes) for each in fitting)
-            good = [each for each in fitting if _cost(each, window_bytes) <= SPARE_COST * best]
+            best = min(each.cost(window_bytes) for each in fitting)
+            good = [each for each in fitting if each.cost(window_bytes) <= SPARE_COST * best]
             ample = [each for each in good if room // each.bytes > MOST_MIXED]
-            found = min(ample, key=lambda each: _cost(each, window_bytes)) if ample else min(good, key=_size)
-            mixed = int(min(room // found.bytes - 1, MOST_MIXED))
-            return _chosen(plan, axes, found, mixed=max(1, mixed), window_bytes=window_bytes)
+            if ample:
+                chosen = min(ample, key=lambda each: each.cost(window_bytes))
+            else:
+                chosen = min(good, key=lambda each: each.bytes)
+            mixed = int(min(room // chosen.bytes - 1, MOST_MIXED))
+            return _chosen(plan, axes, chosen, mixed=max(1, mixed))
     return group_windows(
         plan, edges=edges, pixel_bytes=pixel_bytes, frames=1, rows=len(axes[1]), columns=len(axes[2]), mixed=1
     )
@@ -164,75 +170,76 @@ def group_windows(
 ) -> BlockPlan:
     """Blocks as they are asked for: the windows that begin in so many frames, in so many groups of rows and columns."""
     axes = _axes(plan)
-    found = _candidate(plan, axes, edges, pixel_bytes, frames, rows, columns)
-    window = (plan.context + plan.horizon) * plan.patch[0] * plan.patch[1] * pixel_bytes
-    return _chosen(plan, axes, found, mixed=mixed, window_bytes=len(plan) * window)
+    cuts = _stretches(axes[0], frames), _shared(len(axes[1]), rows), _shared(len(axes[2]), columns)
+    starts, ys, xs = (_side(plan, axes, edges, axis, cut) for axis, cut in enumerate(cuts))
+    return _chosen(plan, axes, _Candidate(starts, ys, xs, pixel_bytes), mixed=mixed)
+
+
+class _Side(NamedTuple):
+    """One axis in groups: where they are cut, the longest stretch that is held, and all that is decoded of it."""
+
+    cuts: Sequence[int]
+    longest: int
+    decoded: int
 
 
 class _Candidate(NamedTuple):
-    starts: Groups
-    rows: Groups
-    columns: Groups
-    bytes: int
-    decoded: int
+    starts: _Side
+    rows: _Side
+    columns: _Side
+    pixel_bytes: int
+
+    @property
+    def bytes(self) -> int:
+        """Of the largest block."""
+        return self.pixel_bytes * self.starts.longest * self.rows.longest * self.columns.longest
+
+    @property
+    def decoded(self) -> int:
+        return self.pixel_bytes * self.starts.decoded * self.rows.decoded * self.columns.decoded
+
+    def cost(self, window_bytes: int) -> float:
+        return self.decoded + window_bytes / COPY_FOR_DECODE
 
 
 def _axes(plan: WindowPlan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """First frames, first rows and first columns of the windows, each ascending."""
     corners = np.array(plan.corners)
-    ys, xs = np.unique(corners[:, 0]), np.unique(corners[:, 1])
-    return np.array(plan.starts), ys, xs
+    return np.array(plan.starts), np.unique(corners[:, 0]), np.unique(corners[:, 1])
 
 
-def _candidate(
+def _side(
     plan: WindowPlan,
     axes: tuple[np.ndarray, np.ndarray, np.ndarray],
     edges: ChunkEdges,
-    pixel_bytes: int,
-    span: int | None,
-    rows: int,
-    columns: int,
-) -> _Candidate:
-    """Starts grouped by stretches of `span` frames (None: all), patches by so many groups of rows and of columns."""
-    times, ys, xs = axes
-    stretch = np.zeros(len(times), dtype=int) if span is None else times // span
-    cuts = [0, *(np.flatnonzero(np.diff(stretch)) + 1).tolist(), len(times)]
-    groups = (tuple(pairwise(cuts)), _shared(len(ys), rows), _shared(len(xs), columns))
-    lengths = (plan.context + plan.horizon, *plan.patch)
-    held, decoded = pixel_bytes, pixel_bytes
-    for firsts, group, length, edge in zip(axes, groups, lengths, edges, strict=True):
-        low = firsts[[start for start, _ in group]]
-        high = firsts[[stop - 1 for _, stop in group]] + length
-        held *= int((high - low).max())
-        outer_low = edge[np.searchsorted(edge, low, side="right") - 1]
-        outer_high = edge[np.searchsorted(edge, high, side="left")]
-        decoded *= int((outer_high - outer_low).sum())
-    return _Candidate(*groups, held, decoded)
-
-
-def _cost(candidate: _Candidate, window_bytes: int) -> float:
-    return candidate.decoded + window_bytes / COPY_FOR_DECODE
-
-
-def _size(candidate: _Candidate) -> int:
-    return candidate.bytes
+    axis: int,
+    cuts: Sequence[int],
+) -> _Side:
+    firsts, edge = axes[axis], edges[axis]
+    length = (plan.context + plan.horizon, *plan.patch)[axis]
+    low = firsts[np.array(cuts[:-1])]
+    high = firsts[np.array(cuts[1:]) - 1] + length
+    outer_low = edge[np.searchsorted(edge, low, side="right") - 1]
+    outer_high = edge[np.searchsorted(edge, high, side="left")]
+    return _Side(cuts, int((high - low).max()), int((outer_high - outer_low).sum()))
 
 
 def _chosen(
-    plan: WindowPlan,
-    axes: tuple[np.ndarray, np.ndarray, np.ndarray],
-    found: _Candidate,
-    *,
-    mixed: int,
-    window_bytes: int,
+    plan: WindowPlan, axes: tuple[np.ndarray, np.ndarray, np.ndarray], found: _Candidate, *, mixed: int
 ) -> BlockPlan:
-    groups = (found.starts, found.rows, found.columns)
-    return BlockPlan(plan, *groups, mixed, found.bytes, found.decoded, window_bytes, axes)
+    window = (plan.context + plan.horizon) * plan.patch[0] * plan.patch[1] * found.pixel_bytes
+    starts, rows, columns = (tuple(pairwise(side.cuts)) for side in found[:3])
+    return BlockPlan(plan, starts, rows, columns, mixed, found.bytes, found.decoded, len(plan) * window, axes)
 
 
-def _shared(length: int, groups: int) -> Groups:
-    cuts = np.linspace(0, length, groups + 1).round().astype(int).tolist()
-    return tuple(pairwise(cuts))
+def _stretches(times: np.ndarray, span: int) -> list[int]:
+    """Where starts are cut into stretches of so many frames, counted from the first frame of the cube."""
+    return [0, *(np.flatnonzero(np.diff(times // span)) + 1).tolist(), len(times)]
+
+
+def _shared(length: int, groups: int) -> list[int]:
+    cuts: list[int] = np.linspace(0, length, groups + 1).round().astype(int).tolist()
+    return cuts
 
 
 def _counts(firsts: np.ndarray) -> list[int]:
