@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import xarray as xr
 
 import nowcast
+from nowcast import cli
 from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
 from nowcast.readers import opening
@@ -97,3 +99,33 @@ def test_missing_and_late_frames_as_on_the_page(
     with xr.open_dataset("forecast.nc", decode_timedelta=True) as written:
         assert written["missing_inputs"].values.tolist() == [2]
         assert written["input_age"].values == np.timedelta64(10, "m")
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_page_on_large_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    page = ROOT / "docs" / "how_to" / "large_archives.md"
+    monkeypatch.chdir(tmp_path)
+    nowcast.write_cube(advected_echoes(frames=60, size=32, seed=1), "archive.nc")
+    wide = advected_echoes(frames=60, size=40, seed=2)
+    wide = wide.assign_coords({axis: (axis, 2 * wide[axis].values, wide[axis].attrs) for axis in ("y", "x")})
+    nowcast.write_cube(wide, "other.zarr")
+    commands = [line for block in blocks(page, "sh") for line in block.strip().splitlines()]
+    assert [line.split()[1] for line in commands] == ["convert", "fit", "fit", "fit", "convert"]
+    for command in commands:
+        words = shlex.split(command, comments=True)[1:]
+        short = ["--epochs", "1", "--hidden", "4", "--context", "3", "--horizon", "2"] if words[0] == "fit" else []
+        monkeypatch.setattr("sys.argv", ["nowcast", *words, *short])
+        try:
+            cli.main()
+        except SystemExit as end:
+            assert not end.code, f"{command!r} ended with {end.code}"  # noqa: PT017
+    names: dict[str, Any] = {}
+    for block in blocks(page):
+        exec(compile(block, str(page), "exec"), names)
+    assert names["context"].shape == (8, 4, 2, 16, 16)
+    assert len(names["dataset"]) == len(names["windows"]) > 0
+    xr.testing.assert_identical(
+        nowcast.open_cube("copy.zarr").drop_attrs(deep=False).compute(),
+        nowcast.open_cube("archive.nc").drop_attrs(deep=False).compute(),
+    )
