@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import xarray as xr
 
 from nowcast.config import Settings, Windows
 from nowcast.cube import gaps
 from nowcast.errors import InputError
 from nowcast.progress import tell
+from nowcast.readers.stored import remember, stored
 from nowcast.timeline import absent_frames, with_absent_frames
 from nowcast.windows import WindowPlan
 
@@ -43,7 +45,14 @@ def bridged(
     context = wanted.context or context_of(with_absent_frames(cube, most=wanted.max_missing or 1))
     most = wanted.max_missing or max(1, context // 4)
     windows = wanted.model_copy(update={"context": context, "max_missing": most})
-    return with_absent_frames(cube, most=most), settings.model_copy(update={"windows": windows})
+    joined = with_absent_frames(cube, most=most)
+    found = stored(cube)
+    if found is not None and joined is not cube:
+        absent = absent_frames(joined)
+        spread = found.with_absent(np.where(absent, -1, np.cumsum(~absent) - 1))
+        if spread is not None:
+            remember(joined, spread)  # so that its windows are still cut from packed numbers
+    return joined, settings.model_copy(update={"windows": windows})
 
 
 def tell_bridged(

@@ -43,6 +43,13 @@ print(json.dumps(told))
 """
 STEPS = {
     "statistics": "from nowcast.scaling import Statistics\ntold['mean'] = Statistics.of(cube).mean",
+    "event index": """
+from nowcast.sampling import event_index
+from nowcast.sampling.statistics import prepared
+statistic, parameters = prepared("rain", cube)
+index = event_index(cube, cut(), statistic, memory=memory // 4)
+told |= parameters | {"windows": index.importance.size, "mean": float(index.importance.mean())}
+""",
     "one epoch of windows": """
 from nowcast.scaling import Scaler
 from nowcast.tensors import Loader, Windows

@@ -123,3 +123,29 @@ def test_it_can_be_sent_to_another_process(dataset: xr.Dataset, codes: np.ndarra
     found = stored(written(dataset, tmp_path, "zarr", ("time", "y", "x")))
     there: Stored = pickle.loads(pickle.dumps(found))
     np.testing.assert_array_equal(there.read(slice(0, 6), slice(0, 9), slice(0, 11))[:, 0], codes)
+
+
+@pytest.mark.parametrize("kind", ["zarr", "classic"])
+def test_absent_frames_are_what_stands_for_missing(
+    dataset: xr.Dataset, codes: np.ndarray, tmp_path: Path, kind: str
+) -> None:
+    cube = written(dataset, tmp_path, kind, ("time", "y", "x"))
+    found = stored(cube)
+    frames = np.array([0, 1, -1, -1, 2, 3, 4, -1, 5])
+    spread = found.with_absent(frames)
+    assert spread is not None
+    assert spread.sizes["time"] == 9
+    values = spread.decode(spread.read(slice(0, 9), slice(0, 9), slice(0, 11)))
+    np.testing.assert_array_equal(values[frames >= 0], cube.values)
+    assert np.isnan(values[frames < 0]).all()
+    part = spread.decode(spread.read(slice(2, 6), slice(1, 4), slice(3, 5)))
+    np.testing.assert_array_equal(part, values[2:6, :, 1:4, 3:5])
+    if kind == "zarr":
+        assert spread.chunk_edges("time").tolist() == [0, 6, 9], "chunks hold frames 0-3 and 4-5"
+    assert spread.with_absent(frames) is None
+
+
+def test_numbers_of_which_none_is_missing_have_no_absent_frames(dataset: xr.Dataset, tmp_path: Path) -> None:
+    del dataset["rain_rate"].attrs["_FillValue"]
+    cube = written(dataset, tmp_path, "zarr", ("time", "y", "x"))
+    assert stored(cube).with_absent(np.array([0, -1, 1, 2, 3, 4, 5])) is None

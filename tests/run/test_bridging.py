@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
+import nowcast
 from nowcast.config import resolve
 from nowcast.cube import runs
 from nowcast.errors import InputError
 from nowcast.run.bridging import bridged, tell_bridged
+from nowcast.scaling import Scaler
+from nowcast.tensors import Windows
 from nowcast.timeline import absent_frames, with_absent_frames, with_absent_marked
 from nowcast.windows import plan
 
@@ -100,3 +105,27 @@ def test_a_model_that_never_meets_a_missing_frame_is_pointed_out(
     cube: xr.DataArray, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "beware   no frame is missing" in told_of(cube, np.array([], dtype=int), capsys)[-1]
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_windows_across_gaps_are_cut_from_packed_numbers_where_one_stands_for_missing(
+    cube_maker: Maker, tmp_path: Path, packed: bool
+) -> None:
+    source = cube_maker((24, 1, 6, 7))[:, 0].drop_isel(time=[5, 11, 12]).drop_vars("crs")
+    source = source.copy(data=(source.values % 997).astype("int16"))
+    source.attrs = {"units": "mm h-1", "scale_factor": 0.1} | ({"_FillValue": np.int16(-1)} if packed else {})
+    source.to_dataset(name="rain_rate").to_zarr(
+        tmp_path / "a.zarr", consolidated=False, encoding={"rain_rate": {"chunks": (4, 6, 7)}}
+    )
+    told = resolve(None, {"context": 4, "horizon": 2, "gaps": "mask", "max_missing": 2})
+    joined, _ = bridged(nowcast.open_cube(tmp_path / "a.zarr"), told, context_of=never)
+    assert joined.sizes["time"] == 24
+    chosen = plan(joined, context=4, horizon=2, absent=absent_frames(joined), most_absent=2)
+    scaler = Scaler("log", 0.0, 3.0, floor=0.1)
+    made = Windows(joined, chosen, scaler, masked=True)
+    assert (made.source.table is not None) == packed
+    truth = Windows(joined.compute(), chosen, scaler, masked=True)
+    assert any(not bool(truth[index].context[:, 1].all()) for index in range(len(truth)))
+    for index in range(len(truth)):
+        for one, other in zip(made[index], truth[index], strict=True):
+            assert torch.equal(one, other)
