@@ -20,9 +20,6 @@ from nowcast.windows import Block
 
 __all__ = ["Fetched", "Fetcher", "InProcesses", "InThreads"]
 
-MEMORY = "/dev/shm"  # noqa: S108  (a file made by mkstemp, as the system's own shared memory)
-"""Where files lie in memory; elsewhere than on Linux the folder for temporary files."""
-
 MOST_LOST = 3
 """Times that a killed reading process is replaced."""
 
@@ -124,12 +121,16 @@ class InProcesses:
 
 
 class _InProcess:
-    """The memory is a file without a place on a disk, where the system has such; it is gone with the last array."""
+    """The memory is a file without a place on a disk, where the system has such: it is gone with its last user."""
 
     def __init__(self, ask: Callable[[str], Future[None]], shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> None:
-        file, self._path = tempfile.mkstemp(prefix="nowcast-", dir=MEMORY if Path(MEMORY).is_dir() else None)
-        os.close(file)
-        self._array: np.ndarray = np.memmap(self._path, dtype, mode="w+", shape=shape)
+        if hasattr(os, "memfd_create"):
+            self._file = os.memfd_create("nowcast")
+            self._path = f"/proc/{os.getpid()}/fd/{self._file}"
+        else:
+            self._file, self._path = tempfile.mkstemp(prefix="nowcast-")
+        os.ftruncate(self._file, max(1, int(np.prod(shape)) * dtype.itemsize))
+        self._array: np.ndarray = np.memmap(self._path, dtype, mode="r+", shape=shape)
         self._ask = ask
         self._future = ask(self._path)
 
@@ -140,16 +141,21 @@ class _InProcess:
                 break
             except BrokenProcessPool:
                 self._future = self._ask(self._path)
-        self._remove()
+        self._close()
         return self._array
 
     def release(self) -> None:
         self._future.cancel()
-        self._remove()
-        self._array = self._array[:0]
+        self._close()
+        self._array = np.empty(0)
 
-    def _remove(self) -> None:
-        Path(self._path).unlink(missing_ok=True)
+    def _close(self) -> None:
+        """Nobody opens it any more."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+            if not hasattr(os, "memfd_create"):
+                Path(self._path).unlink(missing_ok=True)
 
 
 _held: tuple[Source, ...] = ()

@@ -27,9 +27,10 @@ def source(packed: xr.DataArray) -> Source:
 
 
 def shared_memory() -> set[str]:
-    return {path.name for path in Path(tempfile.gettempdir()).glob("nowcast-*")} | {
-        path.name for path in Path("/dev/shm").glob("nowcast-*")
-    }
+    """What this process holds open of memory that others may read, and what lies about."""
+    held = {str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
+    left = {path.name for path in Path(tempfile.gettempdir()).glob("nowcast-*")}
+    return {name for name in held if "memfd:nowcast" in name} | left
 
 
 def children(fetcher: InProcesses) -> list[int]:
