@@ -90,6 +90,7 @@ def _check_length(path: Path) -> None:
 
 def _groups(path: Path) -> list[str]:
     import netCDF4
+    from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK  # threads of dask's may be reading others
 
-    with reading(str(path)), netCDF4.Dataset(path) as file:
+    with reading(str(path)), NETCDF4_PYTHON_LOCK, netCDF4.Dataset(path) as file:
         return [str(name) for name in file.groups]

@@ -11,6 +11,7 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
+from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
 
 from nowcast.errors import InputError
 from nowcast.readers import open_cube, opening
@@ -64,7 +65,8 @@ def test_a_file_that_vanishes_meanwhile_is_told(few_held: None, tmp_path: Path) 
 @pytest.mark.slow
 def test_four_hundred_files_with_256_handles(tmp_path: Path) -> None:
     for number in range(400):
-        with netCDF4.Dataset(tmp_path / f"f{number}.nc", "w") as file:
+        # the NetCDF library is not safe in threads, and a thread of dask's may be closing a file of an earlier test
+        with NETCDF4_PYTHON_LOCK, netCDF4.Dataset(tmp_path / f"f{number}.nc", "w") as file:
             for name, size in (("time", 1), ("y", 3), ("x", 4)):
                 file.createDimension(name, size)
             time = file.createVariable("time", "i4", ("time",))
