@@ -9,11 +9,18 @@ from typing import Any
 from nowcast.errors import InputError
 from nowcast.models.base import Forecaster
 from nowcast.models.convlstm import ConvLSTM
+from nowcast.models.e3dlstm import E3DLSTM
 from nowcast.models.persistence import Persistence
+from nowcast.models.predrnn import PredRNN
 
-__all__ = ["MODELS", "ConvLSTM", "Forecaster", "Persistence", "build"]
+__all__ = ["E3DLSTM", "MODELS", "ConvLSTM", "Forecaster", "Persistence", "PredRNN", "build"]
 
-MODELS: dict[str, type[Forecaster]] = {"convlstm": ConvLSTM, "persistence": Persistence}
+MODELS: dict[str, type[Forecaster]] = {
+    "convlstm": ConvLSTM,
+    "predrnn": PredRNN,
+    "e3dlstm": E3DLSTM,
+    "persistence": Persistence,
+}
 """The closed list: a name from a file is looked up here and nowhere else."""
 
 

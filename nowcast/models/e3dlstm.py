@@ -1,0 +1,178 @@
+"""E3D-LSTM (Wang et al., ICLR 2019, openreview.net/forum?id=B1lKS2AqtX): 3-D convolutions and recall of past states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nowcast.errors import InputError
+from nowcast.models.recurrent import Kernels, RecurrentForecaster, start_near_persistence
+from nowcast.models.sequence_convolution import Convolve, Field, SequenceConv2d
+
+__all__ = ["E3DLSTM", "E3DLSTMCell"]
+
+DEPTH = 2
+"""Frames that a state spans, and taps of the kernels along them, as published."""
+
+Slab = tuple[Field, ...]
+"""A state `(b c depth h w)`, one field for each place along its depth."""
+
+
+class Layer(NamedTuple):
+    """A layer's hidden and cell state, and the cell states that it recalls, oldest first; None for zeros."""
+
+    hidden: Slab | None
+    cell: Tensor | None
+    past: tuple[Tensor, ...]
+
+
+class State(NamedTuple):
+    layers: tuple[Layer, ...]
+    memory: Slab | None
+    frames: tuple[Tensor, ...]
+
+
+class E3DLSTMCell(nn.Module):
+    """One layer, one step (equations 4 to 7 of the paper, and its authors' code where they say less).
+
+    A 3-D convolution over `depth` places, zero beyond the last, is a 2-D convolution of neighbouring places side by
+    side. The normalisation is over channels and places, with a gain and an offset for each channel, so that it does not
+    tie the weights to one size of field.
+
+    Two things of a widespread PyTorch version are not copied: that it gives on the memory as it came in, so that it
+    stays zero for ever, and that its recall mixes up channels with places.
+
+    Parameters
+    ----------
+    inputs, hidden
+        Channels of the input, and of the states.
+    kernel
+        Odd side of the convolutions in space.
+    """
+
+    def __init__(self, inputs: int, hidden: int, kernel: int) -> None:
+        super().__init__()
+        own = [hidden] * DEPTH
+        self.hidden = hidden
+        self.gates = SequenceConv2d([inputs] * DEPTH + own, 4 * hidden, kernel, bias=False)
+        self.from_frame = SequenceConv2d([inputs] * DEPTH, 3 * hidden, kernel, bias=False)
+        self.from_memory = SequenceConv2d(own, 4 * hidden, kernel, bias=False)
+        self.output_gate = SequenceConv2d(own + own, hidden, kernel, bias=False)
+        self.norm = nn.GroupNorm(1, hidden)
+        self.together = nn.Conv2d(2 * hidden, hidden, 1, bias=False)
+
+    def forward(self, frame: Slab, layer: Layer, memory: Slab | None, kernels: Kernels) -> tuple[Layer, Slab]:
+        """To the next state and the next memory."""
+        opened = _along(kernels[self.gates], frame, layer.hidden or (None,) * DEPTH)
+        i, g, r, o = opened.chunk(4, dim=1)
+        i, g, r = torch.sigmoid(i), torch.tanh(g), torch.sigmoid(r)
+        cell = torch.zeros_like(i) if layer.cell is None else layer.cell
+        past = (*layer.past, cell)
+        cell = self.norm(cell + recall(r, past)) + i * g
+        taken = _along(kernels[self.from_frame], frame)
+        if memory is not None:
+            held = _along(kernels[self.from_memory], memory)
+            taken = taken + held[:, : 3 * self.hidden]
+        i, g, f = taken.chunk(3, dim=1)
+        after = torch.sigmoid(i) * torch.tanh(g)
+        if memory is not None:
+            after = after + torch.sigmoid(f + 1.0) * torch.tanh(held[:, 3 * self.hidden :])
+        above, inside = _slab(after), _slab(cell)
+        output = torch.sigmoid(torch.tanh(o + _along(kernels[self.output_gate], inside, above)))
+        both = torch.cat((cell, after), dim=1)
+        shown = F.conv3d(both, self.together.weight[:, :, None])
+        return Layer(_slab(output * torch.tanh(shown)), cell, past), above
+
+
+def recall(query: Tensor, past: Sequence[Tensor]) -> Tensor:
+    """What a state remembers of past ones: attention of its places to all of theirs, `softmax(Q K^T) V`, `K = V`.
+
+    All `(b c depth h w)`; so many places times so many are compared, but never held at once.
+    """
+    keys = torch.cat([state.flatten(2) for state in past], dim=2).mT
+    found = F.scaled_dot_product_attention(query.flatten(2).mT[:, None], keys[:, None], keys[:, None], scale=1.0)
+    return found[:, 0].mT.reshape(query.shape)
+
+
+class E3DLSTM(RecurrentForecaster):
+    """Stacked E3D-LSTM layers over a window of the newest two frames, which are fed their own frames.
+
+    The published size for Moving MNIST is that of `hidden=(128, 128, 128, 128), kernel=5, patch=4, blend=False`: 50.8 M
+    weights here, 51.0 M published, whose normalisation has a weight for every pixel. GMACs are 545 here, 298.9 published:
+    the paper's convolutions keep both places of a state, as here, while the code that was counted works out one and
+    repeats it.
+
+    Parameters
+    ----------
+    hidden
+        Channels of each layer; the memory runs through all, so they are equal.
+    kernel
+        Odd side of the convolutions in space.
+    recalled
+        How many past states of a layer are recalled; None: all of the sequence, as published.
+    """
+
+    fed_back = True
+
+    def __init__(
+        self,
+        *,
+        channels: int = 1,
+        masked: bool = False,
+        hidden: Sequence[int] = (32, 32),
+        kernel: int = 3,
+        patch: int = 4,
+        blend: bool = True,
+        recalled: int | None = None,
+    ) -> None:
+        super().__init__(channels=channels, masked=masked, patch=patch, blend=blend)
+        if kernel % 2 == 0:
+            raise InputError("the side of a convolution must be odd", found=f"kernel {kernel}")
+        if len(set(hidden)) > 1:
+            raise InputError(
+                "E3D-LSTM's memory runs through all layers", found=f"hidden {tuple(hidden)}", needed="equal widths"
+            )
+        self.recalled = recalled
+        inputs = [self.context_channels * patch**2, *hidden[:-1]]
+        self.layers = nn.ModuleList(E3DLSTMCell(below, own, kernel) for below, own in zip(inputs, hidden, strict=True))
+        self.output = nn.Conv2d(DEPTH * hidden[-1], self.folded_channels, 1)
+        if blend:
+            start_near_persistence(self.output)
+
+    def begin(self, frame: Tensor) -> State:
+        return State(tuple(Layer(None, None, ()) for _ in self.layers), None, (torch.zeros_like(frame),) * (DEPTH - 1))
+
+    def absorb(self, frame: Tensor, state: State, kernels: Kernels) -> State:
+        frames = (*state.frames, frame)
+        slab: Slab = tuple(Field(each) for each in frames)
+        memory, layers = state.memory, []
+        for cell, before in zip(self.layers, state.layers, strict=True):
+            layer, memory = cell(slab, before, memory, kernels)
+            past = layer.past if self.recalled is None else layer.past[-self.recalled :]
+            layers.append(layer._replace(past=past))
+            slab = layer.hidden
+        return State(tuple(layers), memory, frames[1:])
+
+    def emit(self, state: State, kernels: Kernels) -> tuple[Tensor, State]:  # noqa: ARG002
+        top = state.layers[-1].hidden
+        assert top is not None  # noqa: S101
+        return self.output(torch.cat([field.values for field in top], dim=1)), state
+
+
+def _along(convolve: Convolve, *slabs: Sequence[Field | None]) -> Tensor:
+    """The 3-D convolution of slabs side by side, `(b out depth h w)`: each place with the next, zero beyond the last."""
+    answers = []
+    for place in range(DEPTH):
+        taps: list[Field | None] = []
+        for slab in slabs:
+            taps += [*slab[place:], *[None] * place]
+        answers.append(convolve(taps))
+    return torch.stack(answers, dim=2)
+
+
+def _slab(state: Tensor) -> Slab:
+    return tuple(Field(place) for place in state.unbind(2))

@@ -1,0 +1,90 @@
+"""Convolutions whose kernel serves every step of a sequence, direct or in the transform's domain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nowcast.models import winograd
+
+__all__ = ["Convolve", "Field", "Method", "SequenceConv2d"]
+
+Method = Literal["auto", "direct", "winograd"]
+
+
+class Field:
+    """A field `(b c h w)` that several convolutions read: what they share of it is worked out once."""
+
+    def __init__(self, values: Tensor) -> None:
+        self.values = values
+        self._tiles: dict[tuple[int, int], Tensor] = {}
+
+    def tiles(self, by: winograd.Matrices) -> Tensor:
+        key = (by.outputs, by.taps)
+        if key not in self._tiles:
+            self._tiles[key] = winograd.to_tiles(self.values, by)
+        return self._tiles[key]
+
+
+Convolve = Callable[[Sequence[Field | None]], Tensor]
+"""Fields side by side to the convolved field `(b out h w)`; one that is None is zero, and costs nothing."""
+
+
+class SequenceConv2d(nn.Conv2d):
+    """A convolution of several fields side by side, of stride 1, that keeps their size.
+
+    Parameters
+    ----------
+    inputs
+        Channels of each field.
+    outputs
+        Channels given.
+    kernel
+        Odd side of the kernel.
+    bias
+        Whether a constant is added to each channel.
+    """
+
+    def __init__(self, inputs: Sequence[int], outputs: int, kernel: int, *, bias: bool = True) -> None:
+        super().__init__(sum(inputs), outputs, kernel, padding=kernel // 2, bias=bias)
+        self.inputs = tuple(inputs)
+
+    def for_sequence(self, like: Tensor, method: Method = "auto") -> Convolve:
+        """This convolution made ready for the fields of one sequence; `like` `(b … h w)` tells size, type and device.
+
+        In the transform's domain where that is quicker (`nowcast.models.winograd.pays`) or `method` asks for it.
+        """
+        taps = self.kernel_size[0]
+        possible = taps in winograd.TAPS and not torch.is_autocast_enabled(like.device.type)
+        wanted = method == "winograd" or (
+            method == "auto"
+            and winograd.pays(self.in_channels, self.out_channels, taps, (len(like), *like.shape[-2:]), like)
+        )
+        return self._transformed(like) if possible and wanted else self._direct
+
+    def _direct(self, fields: Sequence[Field | None]) -> Tensor:
+        there = [field.values for field in fields if field is not None]
+        together = there[0] if len(there) == 1 else torch.cat(there, dim=1)
+        return F.conv2d(together, self._weight_of(fields), self.bias, padding=self.padding)
+
+    def _weight_of(self, fields: Sequence[Field | None]) -> Tensor:
+        if all(field is not None for field in fields):
+            return self.weight
+        parts = self.weight.split(self.inputs, dim=1)
+        return torch.cat([part for part, field in zip(parts, fields, strict=True) if field is not None], dim=1)
+
+    def _transformed(self, like: Tensor) -> Convolve:
+        by = winograd.matrices(winograd.TILE, self.kernel_size[0], self.weight.dtype, self.weight.device)
+        kernel = winograd.Kernel(self.weight, self.inputs, by)
+
+        def convolve(fields: Sequence[Field | None]) -> Tensor:
+            tiles = [None if field is None else field.tiles(by) for field in fields]
+            shape = next(field for field in fields if field is not None).values.shape
+            answer = kernel(tiles, (shape[0], shape[-2], shape[-1]))
+            return answer if self.bias is None else answer + self.bias[:, None, None]
+
+        return convolve
