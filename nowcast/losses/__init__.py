@@ -13,14 +13,22 @@ import torch
 from torch import Tensor
 
 from nowcast.errors import InputError
+from nowcast.losses.balanced import balanced_mae, balanced_mse
 from nowcast.losses.pixelwise import mae, mse
 from nowcast.losses.structure import WINDOW, ms_ssim, ssim
 
-__all__ = ["LOSSES", "WINDOW", "Loss", "mae", "mixture", "ms_ssim", "mse", "ssim"]
+__all__ = ["LOSSES", "WINDOW", "Loss", "balanced_mae", "balanced_mse", "mae", "mixture", "ms_ssim", "mse", "ssim"]
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
-LOSSES: dict[str, Loss] = {"mse": mse, "mae": mae, "ssim": ssim, "ms_ssim": ms_ssim}
+LOSSES: dict[str, Loss] = {
+    "mse": mse,
+    "mae": mae,
+    "ssim": ssim,
+    "ms_ssim": ms_ssim,
+    "balanced_mse": balanced_mse,
+    "balanced_mae": balanced_mae,
+}
 
 
 def mixture(shares: Mapping[str, float]) -> Loss:
