@@ -36,7 +36,7 @@ __all__ = [
 
 LARGEST_FILE = 1_000_000
 
-LOSSES = ("mse", "mae", "ssim", "ms_ssim", "balanced_mse", "balanced_mae")
+LOSSES = ("mse", "mae", "ssim", "ms_ssim", "balanced_mse", "balanced_mae", "csi", "fss")
 """The names of `nowcast.losses.LOSSES`, which would bring torch along."""
 
 Positive = Annotated[int, Field(ge=1)]

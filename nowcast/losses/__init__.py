@@ -16,8 +16,22 @@ from nowcast.errors import InputError
 from nowcast.losses.balanced import balanced_mae, balanced_mse
 from nowcast.losses.pixelwise import mae, mse
 from nowcast.losses.structure import WINDOW, ms_ssim, ssim
+from nowcast.losses.surrogates import csi, fss
 
-__all__ = ["LOSSES", "WINDOW", "Loss", "balanced_mae", "balanced_mse", "mae", "mixture", "ms_ssim", "mse", "ssim"]
+__all__ = [
+    "LOSSES",
+    "WINDOW",
+    "Loss",
+    "balanced_mae",
+    "balanced_mse",
+    "csi",
+    "fss",
+    "mae",
+    "mixture",
+    "ms_ssim",
+    "mse",
+    "ssim",
+]
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -28,6 +42,8 @@ LOSSES: dict[str, Loss] = {
     "ms_ssim": ms_ssim,
     "balanced_mse": balanced_mse,
     "balanced_mae": balanced_mae,
+    "csi": csi,
+    "fss": fss,
 }
 
 
