@@ -19,6 +19,7 @@ from nowcast.errors import InputError, UnsafeError
 
 __all__ = [
     "FLAGS",
+    "LOSSES",
     "Data",
     "Loading",
     "Model",
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 LARGEST_FILE = 1_000_000
+
+LOSSES = ("mse", "mae", "ssim", "ms_ssim", "balanced_mse", "balanced_mae", "csi", "fss")
+"""The names of `nowcast.losses.LOSSES`, which would bring torch along."""
 
 Positive = Annotated[int, Field(ge=1)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -166,9 +170,9 @@ class Training(_Room):
     @field_validator("loss")
     @classmethod
     def _known(cls, loss: dict[str, float]) -> dict[str, float]:
-        unknown = sorted(set(loss) - {"mse", "mae", "ssim"})
+        unknown = sorted(set(loss) - set(LOSSES))
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is not one of mse, mae, ssim")
+            raise ValueError(f"{unknown[0]!r} is not one of {', '.join(LOSSES)}")
         return loss
 
 

@@ -83,6 +83,7 @@ def test_what_may_be_chosen_is_what_the_rooms_below_know() -> None:
         resolve(flags={"scaling": method})
     for name in OPTIMISERS:
         resolve(flags={"optimiser": name})
+    assert tuple(LOSSES) == config.LOSSES
     for name in LOSSES:
         resolve(flags={"loss": {name: 1.0}})
     build(Settings().model.name, Settings().model.keywords())

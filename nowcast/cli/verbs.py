@@ -143,7 +143,10 @@ def fit(
     gaps: Annotated[str | None, typer.Option(help="absent frames: skip, mask or hold [skip]")] = None,
     max_missing: Annotated[int | None, typer.Option(help="frames missing per context at most [a quarter]")] = None,
     scaling: Annotated[str | None, typer.Option(help="unit, symmetric, zscore, log or db")] = None,
-    loss: Annotated[str | None, typer.Option(help="mse, mae, ssim, or a mixture such as mse=1,ssim=0.1")] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(help="mse, mae, ssim, ms_ssim, balanced_mse, balanced_mae, csi, fss, or mixed: mse=1,ssim=0.1"),
+    ] = None,
     optimiser: Annotated[str | None, typer.Option(help="adam, adamw or rmsprop")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="at its highest")] = None,
     batch: Annotated[int | None, typer.Option(help="windows a step")] = None,
