@@ -100,7 +100,7 @@ class ConvLSTM(RecurrentForecaster):
         if blend:
             start_near_persistence(self.output)
 
-    def begin(self, frame: Tensor) -> list[CellState]:  # noqa: ARG002
+    def begin(self, frame: Tensor) -> list[CellState]:
         return [(None, None) for _ in self.hidden]
 
     def absorb(self, frame: Tensor, state: list[CellState], kernels: Kernels) -> list[CellState]:

@@ -102,8 +102,8 @@ class E3DLSTM(RecurrentForecaster):
     """Stacked E3D-LSTM layers over a window of the newest two frames, which are fed their own frames.
 
     The published size for Moving MNIST is that of `hidden=(128, 128, 128, 128), kernel=5, patch=4, blend=False`: 50.8 M
-    weights here, 51.0 M published, whose normalisation has a weight for every pixel. GMACs are 545 here, 298.9 published:
-    the paper's convolutions keep both places of a state, as here, while the code that was counted works out one and
+    weights here, 51.0 M published, whose normalisation has a weight for every pixel. GMACs are more than the 298.9
+    published: the paper's convolutions keep both places of a state, as here, while the code that was counted works out one and
     repeats it.
 
     Parameters
@@ -157,14 +157,14 @@ class E3DLSTM(RecurrentForecaster):
             slab = layer.hidden
         return State(tuple(layers), memory, frames[1:])
 
-    def emit(self, state: State, kernels: Kernels) -> tuple[Tensor, State]:  # noqa: ARG002
+    def emit(self, state: State, kernels: Kernels) -> tuple[Tensor, State]:
         top = state.layers[-1].hidden
         assert top is not None  # noqa: S101
         return self.output(torch.cat([field.values for field in top], dim=1)), state
 
 
 def _along(convolve: Convolve, *slabs: Sequence[Field | None]) -> Tensor:
-    """The 3-D convolution of slabs side by side, `(b out depth h w)`: each place with the next, zero beyond the last."""
+    """The 3-D convolution of slabs side by side, `(b out depth h w)`; zero after the last place."""
     answers = []
     for place in range(DEPTH):
         taps: list[Field | None] = []

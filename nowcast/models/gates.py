@@ -27,7 +27,7 @@ def lstm(gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
         `h'` and `c'`, `(b c h w)` each.
     """
     if gates.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
-        hidden, after = _Gates.apply(gates, cell)
+        hidden, after = _Gates.apply(gates, cell)  # type: ignore[no-untyped-call]
         return hidden, after
     i, f, o, g = gates.chunk(4, dim=1)
     after = torch.sigmoid(i) * torch.tanh(g)
@@ -48,7 +48,7 @@ def remember(gates: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor]:
 
 class _Gates(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+    def forward(ctx: Any, gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
         width = gates.shape[1] // 4
         opened = torch.empty_like(gates)
         torch.sigmoid(gates[:, : 3 * width], out=opened[:, : 3 * width])
@@ -59,10 +59,8 @@ class _Gates(torch.autograd.Function):
         return torch.tanh(after).mul_(o), after
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(  # type: ignore[override]
-        ctx: Any, to_hidden: Tensor, to_after: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
+    @once_differentiable
+    def backward(ctx: Any, to_hidden: Tensor, to_after: Tensor) -> tuple[Tensor, Tensor | None]:
         opened, cell, after = ctx.saved_tensors
         i, f, o, g = opened.chunk(4, dim=1)
         bent = torch.tanh(after)

@@ -61,7 +61,7 @@ class STLSTMCell(nn.Module):
         self, frame: Field, layer: Layer, memory: Field | None, kernels: Kernels
     ) -> tuple[Layer, Field, tuple[Tensor, Tensor]]:
         """To the next state, the next memory, and what each memory took in, `i * g` of both."""
-        opened, output = kernels[self.gates]([frame, layer.hidden]).split((3 * self.hidden, self.hidden), dim=1)
+        opened, output = torch.split(kernels[self.gates]([frame, layer.hidden]), [3 * self.hidden, self.hidden], dim=1)
         cell, to_cell = remember(opened, layer.cell)
         opened = kernels[self.memory_gates]([frame, memory])
         after, to_memory = remember(opened, None if memory is None else memory.values)
@@ -74,8 +74,8 @@ class STLSTMCell(nn.Module):
 class PredRNN(RecurrentForecaster):
     """Stacked ST-LSTM layers that are fed their own frames.
 
-    With `decoupling` it is PredRNN-V2: what the two memories of a layer take in is kept apart by a term beside the loss,
-    the mean absolute cosine between them (equation 8 of arXiv:2103.09504; its published weight is 0.1).
+    With `decoupling` it is PredRNN-V2: what the two memories of a layer take in is kept apart by a term beside the
+    loss, the mean absolute cosine between them (arXiv:2103.09504, section 3.4; its published weight is 0.1).
 
     The published size for Moving MNIST is that of `hidden=(128, 128, 128, 128), kernel=5, patch=4, blend=False`: 23.8 M
     weights, 116 GMACs for 10 -> 10 frames of 64 x 64; V2 has one more 1x1 convolution, 23.9 M. Its layer normalisation,
@@ -119,7 +119,7 @@ class PredRNN(RecurrentForecaster):
         if blend:
             start_near_persistence(self.output)
 
-    def begin(self, frame: Tensor) -> State:  # noqa: ARG002
+    def begin(self, frame: Tensor) -> State:
         return State(tuple(Layer(None, None) for _ in self.layers), None, None, 0)
 
     def absorb(self, frame: Tensor, state: State, kernels: Kernels) -> State:
@@ -134,7 +134,7 @@ class PredRNN(RecurrentForecaster):
                 apart = term if apart is None else apart + term
         return State(tuple(layers), memory, apart, state.steps + 1)
 
-    def emit(self, state: State, kernels: Kernels) -> tuple[Tensor, State]:  # noqa: ARG002
+    def emit(self, state: State, kernels: Kernels) -> tuple[Tensor, State]:
         top = state.layers[-1].hidden
         assert top is not None  # noqa: S101
         return self.output(top.values), state

@@ -14,6 +14,7 @@ from torch.utils.checkpoint import checkpoint
 
 from nowcast.models.base import Forecaster, last_observed
 from nowcast.models.sequence_convolution import Convolve, Field, Method, SequenceConv2d
+from nowcast.models.winograd import Scratch
 
 __all__ = ["Kernels", "RecurrentForecaster", "Teaching", "Unrolled", "start_near_persistence"]
 
@@ -108,7 +109,7 @@ class RecurrentForecaster(Forecaster):
     def emit(self, state: State, kernels: Kernels) -> tuple[Tensor, State]:
         """Give out the next folded frame `(b folded_channels h' w')`."""
 
-    def apart(self, state: State) -> Tensor | None:  # noqa: ARG002
+    def apart(self, state: State) -> Tensor | None:
         """A term to make small beside the loss, from the state after the last frame; None: there is none."""
         return None
 
@@ -156,7 +157,8 @@ class RecurrentForecaster(Forecaster):
 
     def _kernels(self, like: Tensor) -> Kernels:
         convolutions = (module for module in self.modules() if isinstance(module, SequenceConv2d))
-        return {module: module.for_sequence(like, self.convolution) for module in convolutions}
+        scratch = Scratch()
+        return {module: module.for_sequence(like, self.convolution, scratch) for module in convolutions}
 
     def _step(self, step: Callable[..., Any], frame: Tensor | None, state: State, kernels: Kernels) -> Any:
         """A step of the network; if memory is short, only what goes in is remembered, and the step is done again."""

@@ -23,10 +23,10 @@ class Field:
         self.values = values
         self._tiles: dict[tuple[int, int], Tensor] = {}
 
-    def tiles(self, by: winograd.Matrices) -> Tensor:
+    def tiles(self, by: winograd.Matrices, scratch: winograd.Scratch) -> Tensor:
         key = (by.outputs, by.taps)
         if key not in self._tiles:
-            self._tiles[key] = winograd.to_tiles(self.values, by)
+            self._tiles[key] = winograd.to_tiles(self.values, by, scratch)
         return self._tiles[key]
 
 
@@ -53,10 +53,11 @@ class SequenceConv2d(nn.Conv2d):
         super().__init__(sum(inputs), outputs, kernel, padding=kernel // 2, bias=bias)
         self.inputs = tuple(inputs)
 
-    def for_sequence(self, like: Tensor, method: Method = "auto") -> Convolve:
-        """This convolution made ready for the fields of one sequence; `like` `(b … h w)` tells size, type and device.
+    def for_sequence(self, like: Tensor, method: Method = "auto", scratch: winograd.Scratch | None = None) -> Convolve:
+        """Make the convolution ready for the fields of one sequence; `like` `(b … h w)` tells size, type and device.
 
         In the transform's domain where that is quicker (`nowcast.models.winograd.pays`) or `method` asks for it.
+        Convolutions that are not worked out at the same time may share a scratch.
         """
         taps = self.kernel_size[0]
         possible = taps in winograd.TAPS and not torch.is_autocast_enabled(like.device.type)
@@ -64,7 +65,7 @@ class SequenceConv2d(nn.Conv2d):
             method == "auto"
             and winograd.pays(self.in_channels, self.out_channels, taps, (len(like), *like.shape[-2:]), like)
         )
-        return self._transformed(like) if possible and wanted else self._direct
+        return self._transformed(scratch or winograd.Scratch()) if possible and wanted else self._direct
 
     def _direct(self, fields: Sequence[Field | None]) -> Tensor:
         there = [field.values for field in fields if field is not None]
@@ -74,17 +75,16 @@ class SequenceConv2d(nn.Conv2d):
     def _weight_of(self, fields: Sequence[Field | None]) -> Tensor:
         if all(field is not None for field in fields):
             return self.weight
-        parts = self.weight.split(self.inputs, dim=1)
+        parts = torch.split(self.weight, list(self.inputs), dim=1)
         return torch.cat([part for part, field in zip(parts, fields, strict=True) if field is not None], dim=1)
 
-    def _transformed(self, like: Tensor) -> Convolve:
+    def _transformed(self, scratch: winograd.Scratch) -> Convolve:
         by = winograd.matrices(winograd.TILE, self.kernel_size[0], self.weight.dtype, self.weight.device)
-        kernel = winograd.Kernel(self.weight, self.inputs, by)
+        kernel = winograd.Kernel(self.weight, self.inputs, by, scratch)
 
         def convolve(fields: Sequence[Field | None]) -> Tensor:
-            tiles = [None if field is None else field.tiles(by) for field in fields]
-            shape = next(field for field in fields if field is not None).values.shape
-            answer = kernel(tiles, (shape[0], shape[-2], shape[-1]))
+            values = [None if field is None else field.values for field in fields]
+            answer = kernel(values, [None if field is None else field.tiles(by, scratch) for field in fields])
             return answer if self.bias is None else answer + self.bias[:, None, None]
 
         return convolve

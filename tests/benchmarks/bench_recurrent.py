@@ -1,13 +1,13 @@
 """How quick the recurrent networks are, beside their published equations in plain torch.
 
-    python tests/benchmarks/bench_recurrent.py [--models convlstm,predrnn,e3dlstm] [--rounds 3] [--batch 8] [--threads 1]
-                                               [--sides memory,speed,run] [--small]
+    python tests/benchmarks/bench_recurrent.py [--models convlstm,predrnn,e3dlstm] [--rounds 3] [--batch 8]
+                                               [--threads 1] [--sides memory,speed,run] [--small]
 
 The presets of the Moving MNIST benchmark (patch 4, hidden 128 x 4, kernels 5 x 5), 10 -> 10 frames of 64 x 64, with the
-same weights on both sides: forward, mean squared error, backward; and forward alone. CPU time, rounds interleaved after
-one that is not counted, medians and their ratio; how far outputs and gradients lie apart. Then the peak of memory of one
-training step, each in a process of its own, less what Python and torch take. Then a short training of both sides, whose
-losses should coincide. `--small` is a quick look. The last line is JSON.
+same weights on both sides: forward, mean squared error, backward; and forward alone. CPU time, rounds interleaved
+after one that is not counted, medians and their ratio; how far outputs and gradients lie apart. Then the peak of memory
+of one training step, each in a process of its own, less what Python and torch take. Then a short training of both
+sides, whose losses should coincide. `--small` is a quick look. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def trained(model: nn.Module, context: Tensor, target: Tensor) -> Tensor:
     return loss.detach()
 
 
-def forecast(model: nn.Module, context: Tensor, target: Tensor) -> Tensor:  # noqa: ARG001
+def forecast(model: nn.Module, context: Tensor, target: Tensor) -> Tensor:
     with torch.no_grad():
         answer: Tensor = model(context, FRAMES)
     return answer

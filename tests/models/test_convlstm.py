@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+import literal as networks
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from nowcast.models import ConvLSTM, Persistence
-from nowcast.models.convlstm import NEWEST_SHARE, ConvLSTMCell
+from nowcast.models import ConvLSTM
+from nowcast.models.convlstm import ConvLSTMCell
+from nowcast.models.sequence_convolution import Field
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -35,7 +34,7 @@ def literal(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Equation 3 of arXiv:1506.04214 without the peepholes, gate by gate."""
     weight, bias = cell.gates.weight.detach().numpy(), cell.gates.bias.detach().numpy()
-    n, inputs = cell.hidden, 0 if frame is None else len(frame)
+    n, inputs = len(weight) // 4, 0 if frame is None else len(frame)
 
     def gate(k: int) -> np.ndarray:
         own = weight[k * n : (k + 1) * n]
@@ -57,19 +56,23 @@ def random_cell(inputs: int, hidden: int, kernel: int) -> ConvLSTMCell:
 
 @pytest.mark.parametrize(("inputs", "hidden", "kernel"), [(2, 3, 3), (1, 2, 5), (0, 3, 3), (3, 1, 1)])
 @pytest.mark.parametrize("steps", [1, 6])
-def test_a_cell_does_what_the_equations_say(inputs: int, hidden: int, kernel: int, steps: int) -> None:
+@pytest.mark.parametrize("convolution", ["direct", "winograd"])
+def test_a_cell_does_what_the_equations_say(
+    inputs: int, hidden: int, kernel: int, steps: int, convolution: str
+) -> None:
     cell = random_cell(inputs, hidden, kernel)
     random = np.random.default_rng(1)
     state = random.normal(size=(2, hidden, 5, 6))
     expected = (state[0], state[1])
-    got = (torch.from_numpy(state[0][None]), torch.from_numpy(state[1][None]))
+    got = (Field(torch.from_numpy(state[0][None])), torch.from_numpy(state[1][None]))
+    convolve = cell.gates.for_sequence(got[1], convolution)  # type: ignore[arg-type]
     for _ in range(steps):
         frame = random.normal(size=(inputs, 5, 6)) if inputs else None
         expected = literal(cell, frame, *expected)
         with torch.no_grad():
-            got = cell(None if frame is None else torch.from_numpy(frame[None]), got)
-        for one, other in zip(got, expected, strict=True):
-            np.testing.assert_allclose(one[0], other, rtol=1e-10, atol=1e-12)
+            got = cell(None if frame is None else Field(torch.from_numpy(frame[None])), got, convolve)
+        np.testing.assert_allclose(got[0].values[0], expected[0], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(got[1][0], expected[1], rtol=1e-10, atol=1e-12)
 
 
 def test_a_new_cell_remembers() -> None:
@@ -99,102 +102,20 @@ def test_the_network_is_its_cells_in_the_order_of_the_paper() -> None:
         np.testing.assert_allclose(model(context, 4)[0], np.stack(expected), rtol=1e-9, atol=1e-12)
 
 
-# What holds of every network
-
-
-def small(*, masked: bool = False, channels: int = 1, seed: int = 0, **keywords: object) -> ConvLSTM:
-    """A tiny network whose last layer says something."""
-    torch.manual_seed(seed)
-    model = ConvLSTM(channels=channels, masked=masked, **{"hidden": (6, 4), **keywords})  # type: ignore[arg-type]
-    torch.nn.init.normal_(model.output.weight, std=0.3)
-    return model.eval()
-
-
-@pytest.mark.parametrize("size", [(16, 16), (17, 16), (13, 22), (3, 5)])
-@pytest.mark.parametrize("patch", [1, 4])
-def test_any_size_of_field_any_horizon_and_any_context(size: tuple[int, int], patch: int) -> None:
-    model = small(patch=patch, channels=2)
-    for context, horizon in ((1, 3), (4, 1)):
-        assert model(torch.rand(2, context, 2, *size), horizon).shape == (2, horizon, 2, *size)
-
-
-@pytest.mark.parametrize("masked", [False, True])
-def test_before_it_learns_a_blend_is_mostly_the_newest_frame(masked: bool) -> None:
+@pytest.mark.parametrize("convolution", ["direct", "winograd"])
+def test_one_stack_that_is_fed_its_own_frames_does_what_the_equations_say(convolution: str) -> None:
     torch.manual_seed(0)
-    model = ConvLSTM(channels=2, masked=masked, hidden=(4, 4))
-    value, observed = torch.rand(2, 3, 2, 9, 10), (torch.rand(2, 3, 2, 9, 10) > 0.3).float()
-    context = torch.cat([value * observed, observed], dim=2) if masked else value
-    persistence = Persistence(channels=2, masked=masked)
-    share = torch.sigmoid(torch.tensor(NEWEST_SHARE))
-    torch.testing.assert_close(model(context, 3), share * persistence(context, 3))
-    plain = ConvLSTM(channels=2, masked=masked, hidden=(4, 4), blend=False)
-    assert not torch.allclose(plain(context, 3), persistence(context, 3), atol=0.05)
+    model = ConvLSTM(hidden=(5, 5), kernel=5, patch=2, blend=False, fed_back=True).double()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.15)
+    model.convolution = convolution  # type: ignore[assignment]
+    context = torch.rand(2, 4, 1, 10, 12, dtype=torch.float64)
+    expected = networks.ConvLSTM(1, 5, 2, 5, 2).double().taken(model)(context, 5)
+    torch.testing.assert_close(model(context, 5), expected, rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_the_gradient_reaches_every_parameter(masked: bool) -> None:
-    model = small(masked=masked).train()
-    model(torch.rand(2, 3, model.context_channels, 12, 12), 3).square().mean().backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
-
-
-def test_what_moves_in_the_context_moves_the_answer_alike() -> None:
-    model = small(hidden=(4,), patch=4).double()
-    field = torch.zeros(1, 2, 1, 64, 64, dtype=torch.float64)
-    field[..., 24:36, 24:36] = torch.rand(1, 2, 1, 12, 12, dtype=torch.float64)
-    moved = field.roll((8, -4), dims=(-2, -1))
-    with torch.no_grad():
-        one, other = model(field, 2), model(moved, 2)
-    # Reach: 2 context and 2 forecast steps of a 3x3 kernel on 4-pixel squares, beside the border's own.
-    inside = (..., slice(20, -20), slice(20, -20))
-    torch.testing.assert_close(other[inside], one.roll((8, -4), dims=(-2, -1))[inside], rtol=1e-10, atol=1e-12)
-    assert (one[inside] - one[inside].roll(4, -1)).abs().max() > 1e-3, "the answer is not flat"
-
-
-def test_a_network_that_is_shown_what_is_missing_answers_by_it() -> None:
-    model = small(masked=True)
-    value = torch.rand(1, 3, 1, 12, 12)
-    seen, unseen = torch.ones_like(value), torch.ones_like(value)
-    unseen[:, :2, :, 4:8, 4:8] = 0
-    zero = value * unseen
-    one, other = (model(torch.cat([zero, mask], dim=2), 2) for mask in (seen, unseen))
-    assert not torch.allclose(one, other)
-    assert torch.isfinite(other).all()
-
-
-def test_the_same_seed_is_the_same_network_and_the_same_answer() -> None:
-    context = torch.rand(1, 3, 1, 12, 12)
-    assert torch.equal(small(seed=4)(context, 3), small(seed=4)(context, 3))
-    assert not torch.equal(small(seed=4)(context, 3), small(seed=5)(context, 3))
-
-
-def test_samples_of_a_batch_do_not_meet() -> None:
-    model = small()
-    context = torch.rand(3, 2, 1, 12, 12)
-    for sample in range(3):
-        torch.testing.assert_close(
-            model(context, 2)[sample], model(context[sample : sample + 1], 2)[0], rtol=1e-4, atol=1e-5
-        )
-
-
-def test_a_longer_horizon_begins_with_the_shorter_one() -> None:
-    model, context = small(), torch.rand(1, 3, 1, 12, 12)
-    torch.testing.assert_close(model(context, 5)[:, :2], model(context, 2))
-
-
-def test_every_context_frame_matters() -> None:
-    model, context = small(), torch.rand(1, 4, 1, 12, 12)
-    for frame in range(4):
-        other = context.clone()
-        other[:, frame] = 0
-        assert (model(other, 1) - model(context, 1)).abs().max() > 1e-4
-
-
-def test_weights_that_are_written_and_read_answer_in_the_same_bits(tmp_path: Path) -> None:
-    one, other = small(seed=1), small(seed=2)
-    torch.save(one.state_dict(), tmp_path / "weights.pt")
-    other.load_state_dict(torch.load(tmp_path / "weights.pt", weights_only=True))
-    context: Tensor = torch.rand(1, 2, 1, 12, 12)
-    assert torch.equal(one(context, 3), other(context, 3))
+def test_its_published_size() -> None:
+    """What receives a gradient: two convolutions of each layer and the last; biases come on top."""
+    model = ConvLSTM(hidden=(128,) * 4, kernel=5, patch=4, blend=False, fed_back=True)
+    weights = sum(each.numel() for name, each in model.named_parameters() if name.endswith("weight"))
+    assert weights == 25 * 512 * (16 + 128 + 3 * 256) + 128 * 16 == pytest.approx(11.7e6, rel=0.003)

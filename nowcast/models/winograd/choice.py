@@ -18,7 +18,7 @@ TILE = 4
 
 
 def pays(inputs: int, outputs: int, taps: int, shape: tuple[int, int, int], like: Tensor) -> bool:
-    """Whether a convolution `inputs` to `outputs` channels of a field `(b, h, w)` is quicker in the transform's domain."""
+    """Whether a convolution of `inputs` to `outputs` channels, of fields `(b, h, w)`, is quicker so."""
     if like.device.type != "cpu" or like.dtype != torch.float32 or taps not in TAPS:
         return False
     b, height, width = shape

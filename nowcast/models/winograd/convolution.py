@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from nowcast.models.winograd.tiles import from_tiles, to_products
+from nowcast.models.winograd.scratch import Scratch
+from nowcast.models.winograd.tiles import from_tiles, to_products, to_tiles
 from nowcast.models.winograd.transforms import Matrices, along_both
 
 __all__ = ["Kernel"]
@@ -23,87 +24,111 @@ class Kernel:
     steps have given theirs is `token`: a scalar that every convolution depends on, and that depends on the weight.
     """
 
-    def __init__(self, weight: Tensor, inputs: Sequence[int], by: Matrices) -> None:
+    def __init__(self, weight: Tensor, inputs: Sequence[int], by: Matrices, scratch: Scratch) -> None:
         self.inputs = tuple(inputs)
-        self.by = by
-        self.gathered: Tensor | None = None
-        self.transformed = _transformed(weight.detach(), by)
-        self.token = _Gathering.apply(weight, self)
+        self.by, self.scratch = by, scratch
+        self.gathered = _Sum()
+        self.transformed = _transformed(weight.detach(), by, scratch)
+        self.token = _Gathering.apply(weight, self.gathered, by)  # type: ignore[no-untyped-call]
 
-    def __call__(self, tiles: Sequence[Tensor | None], shape: tuple[int, int, int]) -> Tensor:
-        """The convolution of fields side by side, given as their transformed tiles; one that is None is zero.
+    def __call__(self, fields: Sequence[Tensor | None], tiles: Sequence[Tensor | None]) -> Tensor:
+        """The convolution of fields `(b c h w)` side by side, given also as their tiles; one that is None is zero.
 
-        `shape` is `(b, h, w)`; gives `(b out h w)`.
+        Only the fields are remembered for the way back: tiles are four times as large, and soon made again.
         """
-        convolved: Tensor = _Convolving.apply(self, shape, self.token, *tiles)
+        known = [None if field is None else field.detach() for field in fields]
+        convolved: Tensor = _Convolving.apply(self, self.token, *known, *tiles)  # type: ignore[no-untyped-call]
         return convolved
 
     def gather(self, tiles: Sequence[Tensor | None], products: Tensor) -> None:
         """Add what one step gives to the gradient of the weight: the products of its tiles and of `products`."""
-        whole = all(tile is not None for tile in tiles)
-        if self.gathered is None:
-            self.gathered = torch.zeros_like(self.transformed)
-        if whole:  # one product of all, put together anew, is quicker than one for each field
-            torch.baddbmm(self.gathered, _together(tiles).mT, products, out=self.gathered)
+        whole = self.gathered.of_this_pass(self.transformed)
+        if all(tile is not None for tile in tiles):  # one product of all, put together anew, is the quickest
+            torch.baddbmm(whole, _together(tiles, self.scratch).mT, products, out=whole)
             return
-        for tile, place in zip(tiles, self.parts(self.gathered), strict=True):
+        for tile, place in zip(tiles, self.parts(whole), strict=True):
             if tile is not None:
                 torch.baddbmm(place, tile.mT, products, out=place)
 
     def parts(self, of: Tensor) -> tuple[Tensor, ...]:
         """`(side**2, in, out)` by the fields that the inputs are of."""
-        return of.split(self.inputs, dim=1)
+        return torch.split(of, list(self.inputs), dim=1)
 
 
-def _together(tiles: Sequence[Tensor | None]) -> Tensor:
+class _Sum:
+    """What was gathered. It knows nothing of the kernel: a circle would hold its memory until Python looks for such."""
+
+    def __init__(self) -> None:
+        self.value: Tensor | None = None
+        self._pass = -1
+
+    def of_this_pass(self, like: Tensor) -> Tensor:
+        """What was gathered on this way back, zeros at first; a way back that had no use for it left it lying."""
+        now: int = torch._C._current_graph_task_id()
+        if self.value is None or self._pass != now:
+            self.value, self._pass = torch.zeros_like(like), now
+        return self.value
+
+
+def _together(tiles: Sequence[Tensor | None], scratch: Scratch) -> Tensor:
     there = [tile for tile in tiles if tile is not None]
-    return there[0] if len(there) == 1 else torch.cat(there, dim=-1)
+    if len(there) == 1:
+        return there[0]
+    width = sum(tile.shape[-1] for tile in there)
+    return torch.cat(there, dim=-1, out=scratch("together", (*there[0].shape[:2], width), there[0]))
 
 
-def _transformed(weight: Tensor, by: Matrices) -> Tensor:
+def _transformed(weight: Tensor, by: Matrices, scratch: Scratch) -> Tensor:
     """`(out, in, taps, taps)` to `(side**2, in, out)`."""
     out, into = weight.shape[:2]
-    return along_both(by.g, weight.permute(2, 3, 1, 0)).view(by.side**2, into, out)
+    return along_both(by.g, weight.permute(2, 3, 1, 0), scratch).view(by.side**2, into, out)
 
 
 class _Gathering(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, kernel: Kernel) -> Tensor:  # type: ignore[override]
-        ctx.kernel, ctx.shape = kernel, weight.shape
+    def forward(ctx: Any, weight: Tensor, gathered: _Sum, by: Matrices) -> Tensor:
+        ctx.gathered, ctx.by, ctx.shape = gathered, by, weight.shape
         return weight.new_zeros(())
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, _: Tensor) -> tuple[Tensor | None, None]:  # type: ignore[override]
-        kernel, (out, into, _, _) = ctx.kernel, ctx.shape
-        side = kernel.by.side
-        gathered, kernel.gathered = kernel.gathered, None
-        if gathered is None:
-            return None, None
-        weight = along_both(kernel.by.g.t(), gathered.view(side, side, into, out))
-        return weight.permute(3, 2, 0, 1).contiguous(), None
+    @once_differentiable
+    def backward(ctx: Any, _: Tensor) -> tuple[Tensor | None, None, None]:
+        by, (out, into, _, _) = ctx.by, ctx.shape
+        whole, ctx.gathered.value = ctx.gathered.value, None
+        if whole is None:
+            return None, None, None
+        weight = along_both(by.g.t(), whole.view(by.side, by.side, into, out), Scratch())
+        return weight.permute(3, 2, 0, 1).contiguous(), None, None
 
 
 class _Convolving(torch.autograd.Function):
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: Any, kernel: Kernel, shape: tuple[int, int, int], token: Tensor, *tiles: Tensor | None
-    ) -> Tensor:
+    def forward(ctx: Any, kernel: Kernel, _: Tensor, *fields_and_tiles: Tensor | None) -> Tensor:
+        half = len(fields_and_tiles) // 2
+        fields, tiles = fields_and_tiles[:half], fields_and_tiles[half:]
         ctx.kernel = kernel
-        ctx.save_for_backward(*tiles)
+        ctx.save_for_backward(*fields)
         weight = kernel.transformed
         if any(tile is None for tile in tiles):
             pieces = zip(kernel.parts(weight), tiles, strict=True)
             weight = torch.cat([piece for piece, tile in pieces if tile is not None], dim=1)
-        return from_tiles(torch.bmm(_together(tiles), weight), kernel.by, shape)
+        together = _together(tiles, kernel.scratch)
+        products = kernel.scratch("products", (*together.shape[:2], weight.shape[2]), together)
+        shape = next(field for field in fields if field is not None).shape
+        torch.bmm(together, weight, out=products)
+        return from_tiles(products, kernel.by, (shape[0], shape[2], shape[3]), kernel.scratch)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
-        kernel, tiles = ctx.kernel, ctx.saved_tensors
-        products = to_products(gradient, kernel.by)
-        if ctx.needs_input_grad[2]:
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        kernel, fields = ctx.kernel, ctx.saved_tensors
+        nothing: list[Tensor | None] = [None] * len(fields)
+        tiles = nothing
+        if ctx.needs_input_grad[1]:
+            tiles = [None if field is None else to_tiles(field, kernel.by, kernel.scratch) for field in fields]
+        products = to_products(gradient, kernel.by, kernel.scratch)
+        if ctx.needs_input_grad[1]:
             kernel.gather(tiles, products)
-        parts = zip(kernel.parts(kernel.transformed), ctx.needs_input_grad[3:], strict=True)
+        parts = zip(kernel.parts(kernel.transformed), ctx.needs_input_grad[2 + len(fields) :], strict=True)
         answers = [torch.bmm(products, part.mT) if needed else None for part, needed in parts]
-        return None, None, gradient.new_zeros(()), *answers
+        return None, gradient.new_zeros(()), *nothing, *answers

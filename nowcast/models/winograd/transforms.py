@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,14 +11,16 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+from nowcast.models.winograd.scratch import Scratch
+
 __all__ = ["POINTS", "Matrices", "along_both", "matrices"]
 
 POINTS: dict[int, tuple[Fraction, ...]] = {
     3: tuple(Fraction(n, 3) for n in (0, 2, -2, 4, -4)),
     5: tuple(Fraction(n, 2) for n in (0, 2, -2, 4, -4, 1, -1)),
 }
-"""Taps: where the polynomials are taken, for tiles of 4 pixels; infinity comes last. Of the points tried these round the
-least: half of the error of 0, +-1, +-2 with three taps (as arXiv:1803.10986 looks for them)."""
+"""Taps: where the polynomials are taken, for tiles of 4 pixels; infinity comes last. Of the points tried these round
+the least: half of the error of 0, +-1, +-2 with three taps (arXiv:1803.10986 looks for such)."""
 
 Rational = list[list[Fraction]]
 
@@ -55,11 +58,20 @@ def matrices(outputs: int, taps: int, dtype: torch.dtype, device: torch.device) 
     return Matrices(outputs, taps, *(torch.tensor(rows, dtype=dtype, device=device) for rows in (a, b, g)))
 
 
-def along_both(matrix: Tensor, values: Tensor) -> Tensor:
-    """`matrix (m n)` along the first two dimensions, `(n n …)` to `(m m …)`: one matrix product each."""
+def along_both(matrix: Tensor, values: Tensor, scratch: Scratch, *, use: str | None = None) -> Tensor:
+    """`matrix (m n)` along the first two dimensions, `(n n …)` to `(m m …)`: one matrix product each.
+
+    With `use` the answer lies in the scratch too.
+    """
     m, n = matrix.shape
-    first = torch.mm(matrix, values.reshape(n, -1)).view(m, n, -1)
-    return torch.bmm(matrix.expand(m, m, n), first).view(m, m, *values.shape[2:])
+    values, rest = values.reshape(n, -1), values.shape[2:]
+    first = scratch("first", (m, values.shape[1]), values)
+    torch.mm(matrix, values, out=first)
+    twice = matrix.expand(m, m, n)
+    if use is None:
+        return torch.bmm(twice, first.view(m, n, -1)).view(m, m, *rest)
+    answer = scratch(use, (m, m, math.prod(rest)), values)
+    return torch.bmm(twice, first.view(m, n, -1), out=answer).view(m, m, *rest)
 
 
 def _exact(outputs: int, taps: int) -> tuple[Rational, Rational, Rational]:
@@ -93,4 +105,3 @@ def _inverse(rows: Rational) -> Rational:
 
 def _transposed(rows: Rational) -> Rational:
     return [list(column) for column in zip(*rows, strict=True)]
-
