@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nowcast.errors import InputError, UnsafeError
 
@@ -112,11 +112,16 @@ class Scaling(_Room):
 class Model(_Room):
     """What answers."""
 
-    name: Literal["convlstm"] = "convlstm"
+    name: Literal["convlstm", "predrnn", "e3dlstm"] = "convlstm"
     hidden: tuple[Positive, ...] = Field((48, 48), min_length=1, description="channels of each layer")
     kernel: Positive = Field(3, description="odd side of the convolutions")
     patch: Positive | None = Field(None, description="pixels folded, along each side; by the field's size if not set")
     blend: bool = Field(True, description="mix the newest frame in, pixel by pixel")
+    fed_back: bool | None = Field(None, description="convlstm: one stack that is fed its own frames")
+    decoupling: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="predrnn: weight of V2's decoupling term"
+    )
+    recalled: Positive | None = Field(None, description="e3dlstm: how many past states are recalled; all if not set")
 
     @field_validator("kernel")
     @classmethod
@@ -125,8 +130,17 @@ class Model(_Room):
             raise ValueError("the side of a convolution must be odd")
         return kernel
 
+    @model_validator(mode="after")
+    def _of_its_own(self) -> Model:
+        for key, name in (("fed_back", "convlstm"), ("decoupling", "predrnn"), ("recalled", "e3dlstm")):
+            if getattr(self, key) is not None and self.name != name:
+                raise ValueError(f"{key} is a setting of {name}, not of {self.name}")
+        if self.name != "convlstm" and len(set(self.hidden)) > 1:
+            raise ValueError(f"the memory of {self.name} runs through all layers: their widths must be equal")
+        return self
+
     def keywords(self) -> dict[str, Any]:
-        """For `nowcast.models.build`; a patch that is not set is left to the model."""
+        """For `nowcast.models.build`; what is not set is left to the model."""
         return self.model_dump(exclude={"name"}, exclude_none=True, mode="json")
 
 
@@ -165,6 +179,7 @@ class Training(_Room):
     learning_rate: PositiveFloat = 2e-3
     patience: Positive = Field(15, description="epochs without a better validation loss before it ends")
     augment: Literal["none", "auto", "flips", "rotations", "all"] = Field("none", description="turn and mirror windows")
+    low_memory: bool = Field(False, description="work steps out again on the way back, and remember less")
     seed: int = Field(0, ge=0)
 
     @field_validator("loss")
@@ -222,6 +237,7 @@ FLAGS = {
     "loss": "training.loss",
     "optimiser": "training.optimiser",
     "learning_rate": "training.learning_rate",
+    "low_memory": "training.low_memory",
     "seed": "training.seed",
     "thresholds": "scores.thresholds",
 }

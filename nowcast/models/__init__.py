@@ -12,8 +12,9 @@ from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.e3dlstm import E3DLSTM
 from nowcast.models.persistence import Persistence
 from nowcast.models.predrnn import PredRNN
+from nowcast.models.recurrent import RecurrentForecaster
 
-__all__ = ["E3DLSTM", "MODELS", "ConvLSTM", "Forecaster", "Persistence", "PredRNN", "build"]
+__all__ = ["E3DLSTM", "MODELS", "ConvLSTM", "Forecaster", "Persistence", "PredRNN", "RecurrentForecaster", "build"]
 
 MODELS: dict[str, type[Forecaster]] = {
     "convlstm": ConvLSTM,

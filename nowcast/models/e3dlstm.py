@@ -103,8 +103,8 @@ class E3DLSTM(RecurrentForecaster):
 
     The published size for Moving MNIST is that of `hidden=(128, 128, 128, 128), kernel=5, patch=4, blend=False`: 50.8 M
     weights here, 51.0 M published, whose normalisation has a weight for every pixel. GMACs are more than the 298.9
-    published: the paper's convolutions keep both places of a state, as here, while the code that was counted works out one and
-    repeats it.
+    published: the paper's convolutions keep both places of a state, as here, while the code that was counted works out
+    one and repeats it.
 
     Parameters
     ----------
