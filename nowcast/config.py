@@ -159,6 +159,7 @@ class Training(_Room):
     loss: dict[str, PositiveFloat] = Field(default_factory=lambda: {"mse": 1.0}, min_length=1)
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adamw"
     learning_rate: PositiveFloat = 2e-3
+    adversarial: PositiveFloat | None = Field(None, description="weight of a discriminator's term: sharper frames")
     patience: Positive = Field(15, description="epochs without a better validation loss before it ends")
     augment: Literal["none", "auto", "flips", "rotations", "all"] = Field("none", description="turn and mirror windows")
     seed: int = Field(0, ge=0)
@@ -218,6 +219,7 @@ FLAGS = {
     "loss": "training.loss",
     "optimiser": "training.optimiser",
     "learning_rate": "training.learning_rate",
+    "adversarial": "training.adversarial",
     "seed": "training.seed",
     "thresholds": "scores.thresholds",
 }
