@@ -177,6 +177,7 @@ class Training(_Room):
     loss: dict[str, PositiveFloat] = Field(default_factory=lambda: {"mse": 1.0}, min_length=1)
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adamw"
     learning_rate: PositiveFloat = 2e-3
+    adversarial: PositiveFloat | None = Field(None, description="weight of a discriminator's term: sharper frames")
     patience: Positive = Field(15, description="epochs without a better validation loss before it ends")
     augment: Literal["none", "auto", "flips", "rotations", "all"] = Field("none", description="turn and mirror windows")
     low_memory: bool = Field(False, description="work steps out again on the way back, and remember less")
@@ -238,6 +239,7 @@ FLAGS = {
     "optimiser": "training.optimiser",
     "learning_rate": "training.learning_rate",
     "low_memory": "training.low_memory",
+    "adversarial": "training.adversarial",
     "seed": "training.seed",
     "thresholds": "scores.thresholds",
 }

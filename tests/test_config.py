@@ -41,7 +41,9 @@ SAMPLES: dict[str, Any] = {
     "zr": "223,1.53", "since": "2026-05-01", "until": "2026-05-02", "crop": "0:8,0:8", "coarsen": 2, "size": "8x8",
     "gaps": "hold", "max_missing": 2, "remote": True, "memory": "1.5GiB", "workers": 2,
     "events": "motion", "weights": (2.0, 1.0), "augment": "flips",
-    "loss": {"mae": 2.0}, "optimiser": "adam", "learning_rate": 0.5, "seed": 11, "thresholds": (1.0, 2.0),
+    "loss": {"mae": 2.0}, "optimiser": "adam", "learning_rate": 0.5, "adversarial": 0.02,
+    "low_memory": True, "seed": 11,
+    "thresholds": (1.0, 2.0),
 }  # fmt: skip
 
 

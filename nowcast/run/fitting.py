@@ -62,6 +62,7 @@ def fit(
     loss: Mapping[str, float] | None = None,
     optimiser: str | None = None,
     learning_rate: float | None = None,
+    adversarial: float | None = None,
     batch: int | None = None,
     epochs: int | None = None,
     max_minutes: float | None = None,
@@ -92,6 +93,8 @@ def fit(
         What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`.
     low_memory
         Steps are worked out again on the way back: about a quarter slower, and less memory.
+    adversarial
+        Weight of a discriminator's term beside the loss, such as 0.01: sharper frames, from longer training.
     events
         Training windows are drawn by how much happens in them: `"rain"`, `"motion"`, `"divisions"`, `"auto"`.
     weights
@@ -201,7 +204,15 @@ def _fitted(
     if resume and epochs is not None:
         budget = training.Budget(epochs, max_minutes, "as the run was begun")
     else:
-        budget = training.plan_budget(forecaster, loss, loaders[0], loaders[1], epochs=epochs, max_minutes=max_minutes)
+        budget = training.plan_budget(
+            forecaster,
+            loss,
+            loaders[0],
+            loaders[1],
+            epochs=epochs,
+            max_minutes=max_minutes,
+            adversarial=settings.training.adversarial,
+        )
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
     settings = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": budget.epochs})})
     write_text(place / folder.CONFIG, config.dump(settings))
@@ -218,6 +229,7 @@ def _fitted(
         optimiser=settings.training.optimiser,
         learning_rate=settings.training.learning_rate,
         patience=settings.training.patience,
+        adversarial=settings.training.adversarial,
         resume=resume,
     )
     tell(

@@ -10,24 +10,30 @@ import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, Timer
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 
 from nowcast.errors import InputError
 from nowcast.losses import Loss
 from nowcast.models import Forecaster
 from nowcast.progress import bar
-from nowcast.tensors import Loader
-from nowcast.training.supervised import OPTIMISERS, Supervised
-from nowcast.training.watch import EpochOrders, History, Interruptible, Progress
+from nowcast.tensors import Batch, Loader
+from nowcast.training.adversarial import Adversarial
+from nowcast.training.supervised import Supervised
+from nowcast.training.task import OPTIMISERS, Task
+from nowcast.training.watch import Best, EpochOrders, History, Interruptible, Patience, Progress
 
 __all__ = ["OPTIMISERS", "Budget", "Outcome", "fit", "plan_budget"]
 
 MOST_EPOCHS = 200
 DEFAULT_MINUTES = 6.0
 """Without --epochs and --max-minutes: about this long on this machine, or `MOST_EPOCHS`, whichever is less."""
+
+WARM_UP = 100
+"""Steps of an adversarial training with the loss alone, or a tenth of all, whichever is less."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended. The forecaster given to `fit` then holds the best weights."""
+    """How a training ended. The forecaster given to `fit` then holds the best weights; `steps` are its own."""
 
     epochs: int
     steps: int
@@ -62,8 +68,14 @@ def plan_budget(
     *,
     epochs: int | None = None,
     max_minutes: float | None = None,
+    adversarial: float | None = None,
 ) -> Budget:
     """Time a few steps on a copy of the forecaster and settle the number of epochs.
+
+    Parameters
+    ----------
+    adversarial
+        As `fit`: such steps take longer.
 
     Raises
     ------
@@ -76,12 +88,13 @@ def plan_budget(
     if epochs is not None and max_minutes is None:
         return Budget(epochs, None, "as asked")
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    trial = copy.deepcopy(forecaster).to(device)
-    context, target, weight = (part.to(device) for part in next(iter(training)))
+    with torch.random.fork_rng(devices=[]):  # a training that is timed begins as one that is not
+        trial = _task(copy.deepcopy(forecaster), loss, adversarial=adversarial).to(device)
+    batch = Batch(*(part.to(device) for part in next(iter(training))))
     durations = []
     for _ in range(3):
         start = time.perf_counter()
-        loss(trial(context, target.shape[1]), target, weight).backward()  # type: ignore[no-untyped-call]
+        trial.rehearse(batch)
         if device == "cuda":
             torch.cuda.synchronize()
         durations.append(time.perf_counter() - start)
@@ -108,9 +121,12 @@ def fit(
     learning_rate: float = 1e-3,
     patience: int = 15,
     clip: float = 1.0,
+    adversarial: float | None = None,
     resume: bool = False,
 ) -> Outcome:
     """Train in place; the weights that did best on validation stand in the forecaster afterwards.
+
+    In an adversarial training these are the best of its second half, and the last ones if it ended before.
 
     Parameters
     ----------
@@ -118,29 +134,38 @@ def fit(
         `history.jsonl` and `checkpoints/{best,last}.ckpt` are written here.
     patience
         Epochs without a better validation loss after which training ends.
+    adversarial
+        Weight of a discriminator's term beside the loss (see `Adversarial`); None: the loss alone.
     resume
         Go on from `checkpoints/last.ckpt`.
 
     Raises
     ------
     InputError
-        A loss that is not finite; nothing to resume from.
+        A loss that is not finite; nothing to resume from, or a training that was begun the other way.
     """
     checkpoints = folder / "checkpoints"
     last = checkpoints / "last.ckpt"
     if resume and not last.is_file():
         raise InputError(f"{folder}: nothing to resume", found=f"no {last}", next_step="leave out --resume")
     if resume:
-        done = int(torch.load(last, map_location="cpu", weights_only=True)["epoch"]) + 1
+        begun = torch.load(last, map_location="cpu", weights_only=True)
+        judged = any(name.startswith("discriminator.") for name in begun["state_dict"])
+        if judged != (adversarial is not None):
+            raise InputError(
+                f"{folder}: begun {'with' if judged else 'without'} a discriminator; nothing was changed",
+                next_step="--adversarial as it was begun, or begin another run",
+            )
+        done = int(begun["epoch"]) + 1
         if done >= budget.epochs:
             raise InputError(
                 f"{folder}: nothing is left to do; nothing was changed",
                 found=f"{done} epoch(s) done",
                 next_step=f"--epochs {2 * done} to go on",
             )
-    best = ModelCheckpoint(checkpoints, filename="best", monitor="validation", enable_version_counter=False)
+    best = Best(checkpoints)
     latest = ModelCheckpoint(checkpoints, filename="last", save_top_k=1, enable_version_counter=False)
-    stopping = EarlyStopping(monitor="validation", patience=patience)
+    stopping = Patience(patience)
     interruptible = Interruptible()
     callbacks: list[L.Callback] = [
         EpochOrders(),
@@ -152,9 +177,10 @@ def fit(
     ]
     timer = Timer(duration=None if budget.minutes is None else timedelta(minutes=budget.minutes), verbose=False)
     callbacks.append(timer)
-    task = Supervised(
+    task = _task(
         forecaster,
         loss,
+        adversarial=adversarial,
         optimiser=optimiser,
         learning_rate=learning_rate,
         steps=budget.epochs * len(training),
@@ -179,22 +205,39 @@ def fit(
             trainer.fit(task, training, validation, ckpt_path=str(last) if resume else None, weights_only=True)
         finally:
             interruptible.give_back()  # after an error Lightning calls no teardown of callbacks
+    steps = task.taken
     if best.best_model_path:
         state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
         task.load_state_dict(state)
-    persistence = float(trainer.callback_metrics.get("persistence", float("nan")))
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    least = metrics.get("validation", math.nan) if best.best_model_score is None else float(best.best_model_score)
     return Outcome(
         epochs=trainer.current_epoch,
-        steps=trainer.global_step,
-        best_validation=float(best.best_model_score) if best.best_model_score is not None else float("nan"),
-        persistence=persistence,
+        steps=steps,
+        best_validation=least,
+        persistence=metrics.get("persistence", math.nan),
         ended=_why(trainer, interruptible, stopping, timer, budget),
     )
 
 
-def _why(
-    trainer: L.Trainer, interruptible: Interruptible, stopping: EarlyStopping, timer: Timer, budget: Budget
-) -> str:
+def _task(
+    forecaster: Forecaster,
+    loss: Loss,
+    *,
+    adversarial: float | None,
+    optimiser: str = "adamw",
+    learning_rate: float = 1e-3,
+    steps: int = 1000,
+    clip: float = 1.0,
+) -> Task:
+    common: dict[str, Any] = {"optimiser": optimiser, "learning_rate": learning_rate, "steps": steps, "clip": clip}
+    if adversarial is None:
+        return Supervised(forecaster, loss, **common)
+    warm_up = min(WARM_UP, steps // 10)
+    return Adversarial(forecaster, loss, adversarial_weight=adversarial, warm_up=warm_up, **common)
+
+
+def _why(trainer: L.Trainer, interruptible: Interruptible, stopping: Patience, timer: Timer, budget: Budget) -> str:
     if interruptible.interrupted:
         return f"interrupted in epoch {trainer.current_epoch}"
     validation = float(trainer.callback_metrics.get("validation", 0.0))

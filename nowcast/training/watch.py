@@ -8,14 +8,16 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from nowcast.atomic import write_text
 from nowcast.progress import Bar, tell
+from nowcast.training.task import Task
 
-__all__ = ["EpochOrders", "History", "Interruptible", "Progress"]
+__all__ = ["Best", "EpochOrders", "History", "Interruptible", "Patience", "Progress"]
 
 
 QUIET_SECONDS = 20.0
@@ -30,8 +32,39 @@ class EpochOrders(L.Callback):
         loader.set_epoch(trainer.current_epoch)
 
 
+class Best(ModelCheckpoint):
+    """Keeps the weights of the epoch with the least validation loss, among those where the task says it compares."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            folder,
+            filename="best",
+            monitor="validation",
+            enable_version_counter=False,
+            save_on_train_epoch_end=True,
+        )
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if cast(Task, pl_module).comparable:
+            super().on_train_epoch_end(trainer, pl_module)
+
+
+class Patience(EarlyStopping):
+    """Ends after so many epochs without a better validation loss, among those where the task says it compares."""
+
+    def __init__(self, epochs: int) -> None:
+        super().__init__(monitor="validation", patience=epochs, check_on_train_epoch_end=True)
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if cast(Task, pl_module).comparable:
+            super().on_train_epoch_end(trainer, pl_module)
+
+
 class History(L.Callback):
-    """One JSON line per epoch: losses, learning rate, seconds. Taken up again, it goes on after the resumed epoch."""
+    """One JSON line per epoch: the forecaster's steps, losses, learning rate, seconds.
+
+    Taken up again, it goes on after the resumed epoch.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -43,9 +76,10 @@ class History(L.Callback):
         write_text(self.path, "".join(line + "\n" for line in kept))
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        task = cast(Task, pl_module)
         line = {
             "epoch": trainer.current_epoch + 1,
-            "step": trainer.global_step,
+            "step": task.taken,
             **{name: float(value) for name, value in trainer.callback_metrics.items()},
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": round(time.monotonic() - self.start, 2),

@@ -8,6 +8,17 @@ from __future__ import annotations
 
 from nowcast.verification.persistence import persistence
 from nowcast.verification.score import finish, score, sums
+from nowcast.verification.spectrum import log_spectral_distance, power_spectrum
 from nowcast.verification.thresholds import default_scales, default_thresholds, require_scorable
 
-__all__ = ["default_scales", "default_thresholds", "finish", "persistence", "require_scorable", "score", "sums"]
+__all__ = [
+    "default_scales",
+    "default_thresholds",
+    "finish",
+    "log_spectral_distance",
+    "persistence",
+    "power_spectrum",
+    "require_scorable",
+    "score",
+    "sums",
+]

@@ -1,9 +1,6 @@
-"""The task: its loss, its optimiser, its learning rate, and where it stops."""
+"""The supervised task: its loss, what it logs, and where it stops."""
 
 from __future__ import annotations
-
-import math
-from itertools import pairwise
 
 import pytest
 import torch
@@ -13,7 +10,7 @@ from nowcast.errors import InputError
 from nowcast.losses import mse
 from nowcast.models import Forecaster
 from nowcast.tensors import Batch
-from nowcast.training.supervised import OPTIMISERS, Supervised
+from nowcast.training.supervised import Supervised
 
 
 class Scale(Forecaster):
@@ -68,47 +65,9 @@ def test_a_loss_that_is_not_finite_ends_it_with_what_to_try(value: float, monkey
     assert "--learning-rate 0.001" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", OPTIMISERS)
-def test_each_optimiser_steps_the_forecaster_s_weights(name: str) -> None:
-    task = Supervised(Scale(), mse, optimiser=name, learning_rate=0.1, steps=100)
-    chosen = task.configure_optimizers()
-    optimiser = chosen["optimizer"]
-    assert type(optimiser) is OPTIMISERS[name]
-    assert [id(p) for group in optimiser.param_groups for p in group["params"]] == [id(task.forecaster.factor)]
-    mse(task.forecaster(batch().context, 2), batch().target, batch().weight).backward()
-    optimiser.step()
-    assert task.forecaster.factor.item() > 1
-
-
-def test_an_unknown_optimiser_is_refused() -> None:
-    with pytest.raises(InputError, match="optimiser 'sgd' is not known") as caught:
-        Supervised(Scale(), mse, optimiser="sgd")
-    assert all(name in str(caught.value) for name in OPTIMISERS)
-
-
-def test_the_learning_rate_warms_up_and_falls_along_half_a_cosine_to_a_hundredth() -> None:
-    task = Supervised(Scale(), mse, learning_rate=0.1, steps=200)
-    chosen = task.configure_optimizers()
-    optimiser, schedule = chosen["optimizer"], chosen["lr_scheduler"]["scheduler"]
-    assert chosen["lr_scheduler"]["interval"] == "step"
-    rates = []
-    for _ in range(220):
-        rates.append(optimiser.param_groups[0]["lr"])
-        optimiser.step()
-        schedule.step()
-    assert rates[0] == pytest.approx(0.1 / 20)
-    assert max(rates) == pytest.approx(0.1, rel=0.05)
-    assert rates.index(max(rates)) in range(17, 23)
-    assert rates[100] == pytest.approx(0.1 * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi / 2))))
-    assert rates[200:] == pytest.approx([0.001] * 20)
-    assert all(later <= earlier for earlier, later in pairwise(rates[20:]))
-
-
-def test_the_gradient_s_norm_is_cut() -> None:
-    task = Supervised(Scale(), mse, clip=0.5)
-    task.forecaster.factor.grad = torch.tensor(40.0)
-    task.on_before_optimizer_step(torch.optim.Adam(task.parameters()))
-    assert task.forecaster.factor.grad.item() == pytest.approx(0.5)
-    task.forecaster.factor.grad = torch.tensor(0.1)
-    task.on_before_optimizer_step(torch.optim.Adam(task.parameters()))
-    assert task.forecaster.factor.grad.item() == pytest.approx(0.1)
+def test_a_rehearsed_step_has_gradients_and_changes_no_weight() -> None:
+    task = Supervised(Scale(1.5), mse)
+    task.rehearse(batch())
+    assert task.forecaster.factor.grad.item() == pytest.approx(-1.0)
+    assert task.forecaster.factor.item() == 1.5
+    assert task.taken == 0

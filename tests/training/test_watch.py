@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from nowcast.progress import quiet
-from nowcast.training.watch import History, Interruptible, Progress
+from nowcast.training.watch import Best, History, Interruptible, Patience, Progress
 
 
 def trainer_at(epoch: int, **metrics: float) -> Any:
@@ -23,7 +23,6 @@ def trainer_at(epoch: int, **metrics: float) -> Any:
     optimiser = SimpleNamespace(param_groups=[{"lr": 0.01}])
     return SimpleNamespace(
         current_epoch=epoch,
-        global_step=10 * (epoch + 1),
         callback_metrics={name: torch.tensor(value) for name, value in metrics.items()},
         optimizers=[optimiser],
         num_training_batches=4,
@@ -31,12 +30,18 @@ def trainer_at(epoch: int, **metrics: float) -> Any:
     )
 
 
+def task_at(step: int) -> Any:
+    """As much of a Task as the history looks at."""
+    return SimpleNamespace(taken=step)
+
+
 def test_an_epoch_is_a_line_with_all_that_was_logged(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     history = History(path)
     history.on_train_start(trainer_at(0), None)  # type: ignore[arg-type]
-    history.on_train_epoch_end(trainer_at(0, training=0.5, validation=0.25, persistence=1.0), None)  # type: ignore[arg-type]
-    history.on_train_epoch_end(trainer_at(1, training=0.4, validation=0.2, persistence=1.0), None)  # type: ignore[arg-type]
+    for epoch, training in enumerate((0.5, 0.4)):
+        trainer = trainer_at(epoch, training=training, validation=training / 2, persistence=1.0)
+        history.on_train_epoch_end(trainer, task_at(10 * (epoch + 1)))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
     seconds = lines[0].pop("seconds")
@@ -51,9 +56,23 @@ def test_taken_up_again_it_forgets_what_was_not_kept_and_goes_on(tmp_path: Path)
     path.write_text("".join(json.dumps({"epoch": epoch, "old": 1}) + "\n" for epoch in (1, 2, 3)))
     history = History(path)
     history.on_train_start(trainer_at(2), None)  # type: ignore[arg-type]
-    history.on_train_epoch_end(trainer_at(2), None)  # type: ignore[arg-type]
+    history.on_train_epoch_end(trainer_at(2), task_at(30))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert [(line["epoch"], "old" in line) for line in lines] == [(1, True), (2, True), (3, False)]
+
+
+@pytest.mark.parametrize("callback", [Best, Patience])
+def test_epochs_that_do_not_compare_are_not_judged(
+    callback: type[Best | Patience], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged: list[Any] = []
+    parent = callback.__mro__[1]
+    monkeypatch.setattr(parent, "on_train_epoch_end", lambda self, trainer, task: judged.append(task))
+    made = Best(tmp_path) if callback is Best else Patience(3)
+    tasks = [SimpleNamespace(comparable=comparable) for comparable in (False, True)]
+    for task in tasks:
+        made.on_train_epoch_end(trainer_at(0), task)  # type: ignore[arg-type]
+    assert judged == tasks[1:]
 
 
 class Line:

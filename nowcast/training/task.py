@@ -1,0 +1,112 @@
+"""What every task of training has: a forecaster, a loss over its pixels, an optimiser, and what is told of them."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from nowcast.errors import InputError
+from nowcast.losses import Loss
+from nowcast.models import Forecaster, Persistence
+from nowcast.tensors import Batch
+
+__all__ = ["OPTIMISERS", "Task", "falling"]
+
+OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}
+
+
+class Task(L.LightningModule, ABC):
+    """Logs the loss of the forecaster, `training` and `validation`, and persistence's beside it.
+
+    Parameters
+    ----------
+    steps
+        The forecaster's steps of the whole training; the learning rate falls along half a cosine to a hundredth over
+        them.
+    clip
+        The gradients' norm is cut to this.
+
+    Raises
+    ------
+    InputError
+        An optimiser that is not known.
+    """
+
+    def __init__(
+        self, forecaster: Forecaster, loss: Loss, *, optimiser: str, learning_rate: float, steps: int, clip: float
+    ) -> None:
+        super().__init__()
+        if optimiser not in OPTIMISERS:
+            raise InputError(f"optimiser {optimiser!r} is not known", needed="one of " + ", ".join(OPTIMISERS))
+        self.forecaster = forecaster
+        self.persistence = Persistence(channels=forecaster.channels, masked=forecaster.masked)
+        self.loss = loss
+        self.optimiser = optimiser
+        self.learning_rate = learning_rate
+        self.steps = steps
+        self.clip = clip
+        self._schedule: LambdaLR | None = None
+
+    @property
+    def taken(self) -> int:
+        """Steps that the forecaster has taken, those before a resume included."""
+        return 0 if self._schedule is None else self._schedule.last_epoch
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the validation loss now tells which weights to keep, and when to end."""
+        return True
+
+    @abstractmethod
+    def rehearse(self, batch: Batch) -> None:
+        """All that a step computes, up to the gradients, and no weight is changed: for its cost."""
+
+    def validation_step(self, batch: Batch, index: int) -> None:
+        context, target, weight = batch
+        for name, forecaster in (("validation", self.forecaster), ("persistence", self.persistence)):
+            self.log(name, self.loss(forecaster(context, target.shape[1]), target, weight), batch_size=len(context))
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        for group in optimizer.param_groups:
+            nn.utils.clip_grad_norm_(group["params"], self.clip)
+
+    def forecaster_optimiser(self) -> tuple[torch.optim.Optimizer, LambdaLR]:
+        """Of the forecaster's weights alone, and its learning rate by step."""
+        optimiser = OPTIMISERS[self.optimiser](self.forecaster.parameters(), lr=self.learning_rate)
+        self._schedule = falling(optimiser, self.steps)
+        return optimiser, self._schedule
+
+    def require_finite(self, loss: Tensor) -> None:
+        """Refuse to learn from a loss that is infinite or NaN.
+
+        Raises
+        ------
+        InputError
+            It is.
+        """
+        if not torch.isfinite(loss):
+            raise InputError(
+                f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, step {self.taken}",
+                found="values that are not finite, or a learning rate that is too high",
+                next_step=f"--learning-rate {self.learning_rate / 10:g}, or look at the data: nowcast inspect PATH",
+            )
+
+    def log_loss(self, name: str, loss: Tensor, *, batch: int) -> None:
+        """The mean over an epoch's steps, of `batch` windows each."""
+        self.log(name, loss, on_step=False, on_epoch=True, batch_size=batch)
+
+
+def falling(optimiser: torch.optim.Optimizer, steps: int) -> LambdaLR:
+    """A learning rate that rises for 20 steps and falls along half a cosine to a hundredth at `steps`."""
+
+    def share(step: int) -> float:
+        warm = min(1.0, (step + 1) / 20)
+        done = min(1.0, step / max(1, steps))
+        return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
+
+    return LambdaLR(optimiser, share)

@@ -1,0 +1,103 @@
+"""What every task has: the optimiser of its forecaster, the learning rate, clipping, and what it refuses."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from nowcast.errors import InputError
+from nowcast.losses import mse
+from nowcast.models import Forecaster
+from nowcast.tensors import Batch
+from nowcast.training.supervised import Supervised
+from nowcast.training.task import OPTIMISERS, falling
+
+
+class Scale(Forecaster):
+    """The newest frame times one learnt number."""
+
+    def __init__(self, start: float = 1.0) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(start))
+
+    def forward(self, context: Tensor, horizon: int) -> Tensor:
+        return (self.factor * context[:, -1:]).expand(-1, horizon, -1, -1, -1)
+
+
+def batch(value: float = 1.0, size: int = 2) -> Batch:
+    context = torch.full((size, 2, 1, 4, 4), value)
+    return Batch(context, 2 * context, torch.ones_like(context))
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_each_optimiser_steps_the_forecaster_s_weights(name: str) -> None:
+    task = Supervised(Scale(), mse, optimiser=name, learning_rate=0.1, steps=100)
+    optimiser, _ = task.forecaster_optimiser()
+    assert type(optimiser) is OPTIMISERS[name]
+    assert [id(p) for group in optimiser.param_groups for p in group["params"]] == [id(task.forecaster.factor)]
+    mse(task.forecaster(batch().context, 2), batch().target, batch().weight).backward()
+    optimiser.step()
+    assert task.forecaster.factor.item() > 1
+
+
+def test_an_unknown_optimiser_is_refused() -> None:
+    with pytest.raises(InputError, match="optimiser 'sgd' is not known") as caught:
+        Supervised(Scale(), mse, optimiser="sgd")
+    assert all(name in str(caught.value) for name in OPTIMISERS)
+
+
+def test_the_learning_rate_warms_up_and_falls_along_half_a_cosine_to_a_hundredth() -> None:
+    optimiser = torch.optim.Adam([nn.Parameter(torch.ones(1))], lr=0.1)
+    schedule = falling(optimiser, 200)
+    rates = []
+    for _ in range(220):
+        rates.append(optimiser.param_groups[0]["lr"])
+        optimiser.step()
+        schedule.step()
+    assert rates[0] == pytest.approx(0.1 / 20)
+    assert max(rates) == pytest.approx(0.1, rel=0.05)
+    assert rates.index(max(rates)) in range(17, 23)
+    assert rates[100] == pytest.approx(0.1 * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi / 2))))
+    assert rates[200:] == pytest.approx([0.001] * 20)
+    assert all(later <= earlier for earlier, later in pairwise(rates[20:]))
+
+
+def test_the_gradient_s_norm_is_cut() -> None:
+    task = Supervised(Scale(), mse, clip=0.5)
+    task.forecaster.factor.grad = torch.tensor(40.0)
+    task.on_before_optimizer_step(torch.optim.Adam(task.parameters()))
+    assert task.forecaster.factor.grad.item() == pytest.approx(0.5)
+    task.forecaster.factor.grad = torch.tensor(0.1)
+    task.on_before_optimizer_step(torch.optim.Adam(task.parameters()))
+    assert task.forecaster.factor.grad.item() == pytest.approx(0.1)
+
+
+def test_each_optimiser_s_own_gradient_is_cut() -> None:
+    task = Supervised(Scale(), mse, clip=0.5)
+    other = nn.Parameter(torch.tensor(0.0))
+    task.forecaster.factor.grad, other.grad = torch.tensor(40.0), torch.tensor(-30.0)
+    task.on_before_optimizer_step(torch.optim.Adam([other]))
+    assert (task.forecaster.factor.grad.item(), other.grad.item()) == pytest.approx((40, -0.5))
+
+
+def test_the_steps_taken_are_those_of_the_forecaster() -> None:
+    task = Supervised(Scale(), mse)
+    assert task.taken == 0
+    optimiser, schedule = task.forecaster_optimiser()
+    for _ in range(3):
+        optimiser.step()
+        schedule.step()
+    assert task.taken == 3
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_a_loss_that_is_not_finite_is_refused_with_what_to_try(value: float) -> None:
+    task = Supervised(Scale(), mse, learning_rate=0.01)
+    task.require_finite(torch.tensor(0.0))
+    with pytest.raises(InputError, match=r"the loss became (nan|-inf) in epoch 1, step 0") as caught:
+        task.require_finite(torch.tensor(value))
+    assert "--learning-rate 0.001" in str(caught.value)
