@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import nowcast
 from nowcast.errors import InputError
 from nowcast.models import ConvLSTM, Forecaster, Persistence
-from nowcast.rollout import forecast, reference_indices, run_tiled, usable_references, with_empty_marked
+from nowcast.rollout import forecast, moment, reference_indices, run_tiled, usable_references, with_empty_marked
 from nowcast.scaling import Scaler
 from nowcast.timeline import absent_frames, with_absent_frames, with_absent_marked
 
@@ -396,3 +396,11 @@ def test_an_absent_frame_is_found_by_about_its_time_and_a_present_one_by_its_own
             reference_indices(joined, at, most_missing=1)
         assert "at most 1 late or in a gap" in str(caught.value)
         assert caught.value.next_step == f"--at 2026-05-01T{nearest}:00"
+
+
+def test_a_time_is_taken_to_the_nanosecond() -> None:
+    """As the frames of a video at 30000/1001 a second are given."""
+    at = np.datetime64("1970-01-01T00:00:03.436766667", "ns")
+    cube = xr.DataArray(np.zeros((1, 1, 1, 1)), dims=("time", "channel", "y", "x"), coords={"time": [at]})
+    assert moment(cube, at) == at
+    assert moment(cube, "1970-01-01T01:00:03.436766667+01:00") == at

@@ -1,0 +1,38 @@
+"""Each network, on a real radar, microscopy and video file: trained, taken up again, forecast, scored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nowcast
+
+FILES = {
+    "radar": "radar/knmi_20100826_hdf5",
+    "microscopy": "microscopy/golgi_imagej/xyt_calibrated_16bit__golgi_bfa_sum_projection.tif",
+    "video": "video/ucf101/v_BaseballPitch_g01_c01.avi",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("field", FILES)
+@pytest.mark.parametrize("model", ["convlstm", "predrnn", "e3dlstm"])
+def test_a_network_goes_the_whole_way(model: str, field: str, shared_data: Path, tmp_path: Path) -> None:
+    path = shared_data / FILES[field]
+    options = {"size": "24x24"}
+    run, told = tmp_path / "run", {"options": options, "progress": False}
+    nowcast.fit(path, run=run, model=model, hidden=[4, 4], context=3, horizon=2, stride=4, epochs=1, **told)  # type: ignore[arg-type]
+    scores = nowcast.fit(path, run=run, resume=True, epochs=2, **told)  # type: ignore[arg-type]
+    history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in history] == [1, 2]
+    assert set(scores["forecaster"].values) == {model, "persistence"}
+    assert np.isfinite(scores["mse"]).all()
+    cube = nowcast.open_cube(path, **options)  # type: ignore[arg-type]
+    forecast = nowcast.forecast(cube, at=cube["time"].values[-4], run=run, progress=False)
+    assert forecast.attrs["nowcast_model"].startswith(model)
+    assert np.isfinite(forecast).any()
+    judged = nowcast.evaluate(forecast, cube, progress=False)
+    assert np.isfinite(judged["mse"].sel(forecaster=model)).all()
