@@ -234,7 +234,7 @@ def moment(cube: xr.DataArray, at: str | np.datetime64) -> np.datetime64:
     """
     try:
         stamp = pd.Timestamp(at)
-        return (stamp.tz_convert(None) if stamp.tzinfo is not None else stamp).to_datetime64()
+        return np.datetime64((stamp.tz_convert(None) if stamp.tzinfo is not None else stamp).to_datetime64())
     except (ValueError, TypeError) as error:
         example = iso(cube["time"].values[-1])
         raise InputError(f"--at {at!r} is not a time", needed=f"ISO 8601, such as {example}") from error
