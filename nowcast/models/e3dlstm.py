@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nowcast.errors import InputError
+from nowcast.models.recall import recall
 from nowcast.models.recurrent import Kernels, RecurrentForecaster, start_near_persistence
 from nowcast.models.sequence_convolution import Convolve, Field, SequenceConv2d
 
@@ -23,11 +24,14 @@ Slab = tuple[Field, ...]
 
 
 class Layer(NamedTuple):
-    """A layer's hidden and cell state, and the cell states that it recalls, oldest first; None for zeros."""
+    """A layer's hidden and cell state, None for zeros; the cell states that it recalls, oldest first, after so many
+    that are zero.
+    """
 
     hidden: Slab | None
     cell: Tensor | None
     past: tuple[Tensor, ...]
+    blanks: int
 
 
 class State(NamedTuple):
@@ -58,7 +62,7 @@ class E3DLSTMCell(nn.Module):
         super().__init__()
         own = [hidden] * DEPTH
         self.hidden = hidden
-        self.gates = SequenceConv2d([inputs] * DEPTH + own, 4 * hidden, kernel, bias=False)
+        self.gates = SequenceConv2d([inputs, hidden] * DEPTH, 4 * hidden, kernel, bias=False)
         self.from_frame = SequenceConv2d([inputs] * DEPTH, 3 * hidden, kernel, bias=False)
         self.from_memory = SequenceConv2d(own, 4 * hidden, kernel, bias=False)
         self.output_gate = SequenceConv2d(own + own, hidden, kernel, bias=False)
@@ -70,9 +74,10 @@ class E3DLSTMCell(nn.Module):
         opened = _along(kernels[self.gates], frame, layer.hidden or (None,) * DEPTH)
         i, g, r, o = opened.chunk(4, dim=1)
         i, g, r = torch.sigmoid(i), torch.tanh(g), torch.sigmoid(r)
-        cell = torch.zeros_like(i) if layer.cell is None else layer.cell
-        past = (*layer.past, cell)
-        cell = self.norm(cell + recall(r, past)) + i * g
+        if layer.cell is None:  # the normalisation of zeros
+            cell = i * g + self.norm.bias[:, None, None, None]
+        else:
+            cell = self.norm(layer.cell + recall(r, layer.past, layer.blanks)) + i * g
         taken = _along(kernels[self.from_frame], frame)
         if memory is not None:
             held = _along(kernels[self.from_memory], memory)
@@ -85,17 +90,7 @@ class E3DLSTMCell(nn.Module):
         output = torch.sigmoid(torch.tanh(o + _along(kernels[self.output_gate], inside, above)))
         both = torch.cat((cell, after), dim=1)
         shown = F.conv3d(both, self.together.weight[:, :, None])
-        return Layer(_slab(output * torch.tanh(shown)), cell, past), above
-
-
-def recall(query: Tensor, past: Sequence[Tensor]) -> Tensor:
-    """What a state remembers of past ones: attention of its places to all of theirs, `softmax(Q K^T) V`, `K = V`.
-
-    All `(b c depth h w)`; so many places times so many are compared, but never held at once.
-    """
-    keys = torch.cat([state.flatten(2) for state in past], dim=2).mT
-    found = F.scaled_dot_product_attention(query.flatten(2).mT[:, None], keys[:, None], keys[:, None], scale=1.0)
-    return found[:, 0].mT.reshape(query.shape)
+        return Layer(_slab(output * torch.tanh(shown)), cell, (*layer.past, cell), layer.blanks), above
 
 
 class E3DLSTM(RecurrentForecaster):
@@ -144,7 +139,7 @@ class E3DLSTM(RecurrentForecaster):
             start_near_persistence(self.output)
 
     def begin(self, frame: Tensor) -> State:
-        return State(tuple(Layer(None, None, ()) for _ in self.layers), None, (torch.zeros_like(frame),) * (DEPTH - 1))
+        return State(tuple(Layer(None, None, (), 1) for _ in self.layers), None, (torch.zeros_like(frame),) * (DEPTH - 1))
 
     def absorb(self, frame: Tensor, state: State, kernels: Kernels) -> State:
         frames = (*state.frames, frame)
@@ -152,8 +147,9 @@ class E3DLSTM(RecurrentForecaster):
         memory, layers = state.memory, []
         for cell, before in zip(self.layers, state.layers, strict=True):
             layer, memory = cell(slab, before, memory, kernels)
-            past = layer.past if self.recalled is None else layer.past[-self.recalled :]
-            layers.append(layer._replace(past=past))
+            if self.recalled is not None and len(layer.past) >= self.recalled:
+                layer = layer._replace(past=layer.past[-self.recalled :], blanks=0)
+            layers.append(layer)
             slab = layer.hidden
         return State(tuple(layers), memory, frames[1:])
 
@@ -168,8 +164,8 @@ def _along(convolve: Convolve, *slabs: Sequence[Field | None]) -> Tensor:
     answers = []
     for place in range(DEPTH):
         taps: list[Field | None] = []
-        for slab in slabs:
-            taps += [*slab[place:], *[None] * place]
+        for there in range(place, place + DEPTH):
+            taps += [slab[there] if there < DEPTH else None for slab in slabs]
         answers.append(convolve(taps))
     return torch.stack(answers, dim=2)
 

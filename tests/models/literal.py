@@ -176,12 +176,12 @@ class EideticCell(nn.Module):
         return o * torch.tanh(self.last(torch.cat((c, m), dim=1))), c, m
 
     def taken(self, cell: Any) -> None:
-        x0, x1, h0, h1 = cell.gates.weight.split(cell.gates.inputs, dim=1)  # i g r o
+        x0, h0, x1, h1 = cell.gates.weight.split(cell.gates.inputs, dim=1)  # i g r o
         n0, n1 = cell.from_frame.weight.split(cell.from_frame.inputs, dim=1)  # i g f
         self.x.taken(torch.cat((x0, n0)), torch.cat((x1, n1)))
         self.h.taken(h0, h1)
         self.m.taken(*cell.from_memory.weight.split(cell.from_memory.inputs, dim=1))
-        c0, c1, m0, m1 = cell.output_gate.weight.split(cell.output_gate.inputs, dim=1)
+        c0, m0, c1, m1 = cell.output_gate.weight.split(cell.output_gate.inputs, dim=1)
         self.oc.taken(c0, c1)
         self.om.taken(m0, m1)
         self.norm.load_state_dict(cell.norm.state_dict())

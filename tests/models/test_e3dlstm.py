@@ -8,7 +8,7 @@ import torch
 
 from nowcast.errors import InputError
 from nowcast.models import E3DLSTM
-from nowcast.models.e3dlstm import recall
+from nowcast.models.recall import recall
 
 
 def random_network(**keywords: object) -> E3DLSTM:

@@ -43,12 +43,25 @@ class Kernel:
     def gather(self, tiles: Sequence[Tensor | None], products: Tensor) -> None:
         """Add what one step gives to the gradient of the weight: the products of its tiles and of `products`."""
         whole = self.gathered.of_this_pass(self.transformed)
-        if all(tile is not None for tile in tiles):  # one product of all, put together anew, is the quickest
-            torch.baddbmm(whole, _together(tiles, self.scratch).mT, products, out=whole)
+        if (width := self._leading(tiles)) is not None:  # one product of all, put together anew, is the quickest
+            place = whole[:, :width]
+            torch.baddbmm(place, _together(tiles, self.scratch).mT, products, out=place)
             return
         for tile, place in zip(tiles, self.parts(whole), strict=True):
             if tile is not None:
                 torch.baddbmm(place, tile.mT, products, out=place)
+
+    def of_those(self, tiles: Sequence[Tensor | None]) -> Tensor:
+        """The transformed kernel `(side**2, in, out)` of the fields that are there."""
+        if (width := self._leading(tiles)) is not None:
+            return self.transformed[:, :width]
+        pieces = zip(self.parts(self.transformed), tiles, strict=True)
+        return torch.cat([piece for piece, tile in pieces if tile is not None], dim=1)
+
+    def _leading(self, tiles: Sequence[Tensor | None]) -> int | None:
+        """The width of the fields that are there, if those that are not come last; else None."""
+        count = sum(tile is not None for tile in tiles)
+        return sum(self.inputs[:count]) if all(tile is not None for tile in tiles[:count]) else None
 
     def parts(self, of: Tensor) -> tuple[Tensor, ...]:
         """`(side**2, in, out)` by the fields that the inputs are of."""
@@ -108,10 +121,7 @@ class _Convolving(torch.autograd.Function):
         fields, tiles = fields_and_tiles[:half], fields_and_tiles[half:]
         ctx.kernel = kernel
         ctx.save_for_backward(*fields)
-        weight = kernel.transformed
-        if any(tile is None for tile in tiles):
-            pieces = zip(kernel.parts(weight), tiles, strict=True)
-            weight = torch.cat([piece for piece, tile in pieces if tile is not None], dim=1)
+        weight = kernel.of_those(tiles)
         together = _together(tiles, kernel.scratch)
         products = kernel.scratch("products", (*together.shape[:2], weight.shape[2]), together)
         shape = next(field for field in fields if field is not None).shape
