@@ -139,7 +139,9 @@ class E3DLSTM(RecurrentForecaster):
             start_near_persistence(self.output)
 
     def begin(self, frame: Tensor) -> State:
-        return State(tuple(Layer(None, None, (), 1) for _ in self.layers), None, (torch.zeros_like(frame),) * (DEPTH - 1))
+        return State(
+            tuple(Layer(None, None, (), 1) for _ in self.layers), None, (torch.zeros_like(frame),) * (DEPTH - 1)
+        )
 
     def absorb(self, frame: Tensor, state: State, kernels: Kernels) -> State:
         frames = (*state.frames, frame)
