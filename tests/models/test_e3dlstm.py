@@ -8,7 +8,6 @@ import torch
 
 from nowcast.errors import InputError
 from nowcast.models import E3DLSTM
-from nowcast.models.recall import recall
 
 
 def random_network(**keywords: object) -> E3DLSTM:
@@ -27,14 +26,6 @@ def test_it_does_what_the_equations_say(convolution: str, steps: int, horizon: i
     context = torch.rand(2, steps, 1, 10, 12, dtype=torch.float64)
     expected = literal.E3DLSTM(1, 5, 3, 5, 2).double().taken(model)(context, horizon)
     torch.testing.assert_close(model(context, horizon), expected, rtol=1e-10, atol=1e-12)
-
-
-def test_recall_finds_the_state_that_is_asked_for() -> None:
-    past = [torch.zeros(1, 3, 2, 4, 4) for _ in range(3)]
-    past[1][0, 0, 1, 2, 3] = 1.0
-    query = torch.zeros(1, 3, 2, 4, 4)
-    query[:, 0] = 100.0
-    torch.testing.assert_close(recall(query, past)[:, 0], torch.ones(1, 2, 4, 4))
 
 
 def test_fewer_states_may_be_recalled() -> None:
