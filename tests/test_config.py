@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from nowcast import config
-from nowcast.config import FLAGS, Settings, bytes_of, dump, resolve
+from nowcast.config import FLAGS, Settings, dump, resolve
 from nowcast.errors import InputError, UnsafeError
 from nowcast.losses import LOSSES
 from nowcast.models import build
@@ -226,13 +226,6 @@ def test_what_is_no_configuration_is_refused(write: Any, tmp_path: Path) -> None
         resolve(tmp_path / "bytes.yaml")
     with pytest.raises(InputError, match="training"):
         resolve(write("training: fast\n"), {"epochs": 3})
-
-
-@pytest.mark.parametrize(
-    ("text", "size"), [("2GB", 2 * 10**9), ("500 MB", 5 * 10**8), ("1.5GiB", 3 * 2**29), ("4096", 4096), ("8k", 8000)]
-)
-def test_sizes_of_memory(text: str, size: int) -> None:
-    assert bytes_of(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "much", "-2GB", "2PB", "0GB", "GB"])
