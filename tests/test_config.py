@@ -193,6 +193,22 @@ def test_a_value_that_cannot_be_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "teaching: forced",
+        "lead_weights: [1, 0]",
+        "lead_weights: [1, -1]",
+        "lead_weights: [.inf]",
+        "thresholds: []",
+        "thresholds: [.nan]",
+    ],
+)
+def test_learning_that_means_nothing_is_refused_by_its_setting(write: Any, text: str) -> None:
+    with pytest.raises(InputError, match="training." + text.split(":")[0]):
+        resolve(write(f"training: {{{text}}}\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "training: !!python/object/apply:os.system ['true']\n",
         "training:\n  epochs: !!int 3\n",
         "a: &all {epochs: 3}\ntraining: *all\n",
