@@ -270,6 +270,16 @@ def test_a_taught_training_in_two_pieces_is_the_one_in_one_piece(
         assert torch.equal(rest.state_dict()[name], value), name
 
 
+@pytest.mark.parametrize("adversarial", [None, 0.01])
+def test_decoupling_is_learnt_in_every_step_of_a_training(adversarial: float | None, tmp_path: Path) -> None:
+    model, gradients = network(), []
+    assert model.adapter is not None
+    model.adapter.weight.register_post_accumulate_grad_hook(lambda weight: gradients.append(weight.grad.abs().sum()))
+    fitted(tmp_path, model, "reverse", adversarial=adversarial)
+    assert len(gradients) == 4 * 3
+    assert min(gradients) > 0
+
+
 def test_each_way_of_teaching_learns_something_else(tmp_path: Path) -> None:
     learnt = []
     for method in (None, *METHODS):
