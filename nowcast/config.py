@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from nowcast.errors import InputError, UnsafeError
+from nowcast.sizes import bytes_of
 
 __all__ = [
     "FLAGS",
@@ -29,7 +29,6 @@ __all__ = [
     "Settings",
     "Training",
     "Windows",
-    "bytes_of",
     "dump",
     "resolve",
 ]
@@ -40,25 +39,8 @@ LOSSES = ("mse", "mae", "ssim", "ms_ssim", "balanced_mse", "balanced_mae", "csi"
 """The names of `nowcast.losses.LOSSES`, which would bring torch along."""
 
 Positive = Annotated[int, Field(ge=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kMGT]i?)?B?")
-
-
-def bytes_of(text: str) -> int:
-    """`2GB`, `500MB`, `1.5GiB` as a number of bytes.
-
-    Raises
-    ------
-    ValueError
-        It is no size.
-    """
-    found = _SIZE.fullmatch(text.strip())
-    if found is None or float(found[1]) <= 0:
-        raise ValueError(f"{text!r} is no size of memory, such as 2GB")
-    prefix = found[2] or ""
-    return int(float(found[1]) * (1024 if prefix.endswith("i") else 1000) ** " kMGT".index(prefix[:1] or " "))
 
 
 class _Room(BaseModel):
@@ -180,6 +162,13 @@ class Training(_Room):
     adversarial: PositiveFloat | None = Field(None, description="weight of a discriminator's term: sharper frames")
     patience: Positive = Field(15, description="epochs without a better validation loss before it ends")
     augment: Literal["none", "auto", "flips", "rotations", "all"] = Field("none", description="turn and mirror windows")
+    teaching: Literal["none", "scheduled", "reverse"] | None = Field(
+        None, description="how networks that are fed their own frames are shown the truth; scheduled if not set"
+    )
+    thresholds: tuple[Finite, ...] | None = Field(
+        None, description="of the losses that have some, in the field's units; as the scores' if not set", min_length=1
+    )
+    lead_weights: tuple[PositiveFloat, ...] | None = Field(None, description="how much each lead time counts")
     low_memory: bool = Field(False, description="work steps out again on the way back, and remember less")
     seed: int = Field(0, ge=0)
 

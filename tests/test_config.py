@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from nowcast import config
-from nowcast.config import FLAGS, Settings, bytes_of, dump, resolve
+from nowcast.config import FLAGS, Settings, dump, resolve
 from nowcast.errors import InputError, UnsafeError
 from nowcast.losses import LOSSES
 from nowcast.models import build
@@ -193,6 +193,22 @@ def test_a_value_that_cannot_be_is_refused(name: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "teaching: forced",
+        "lead_weights: [1, 0]",
+        "lead_weights: [1, -1]",
+        "lead_weights: [.inf]",
+        "thresholds: []",
+        "thresholds: [.nan]",
+    ],
+)
+def test_learning_that_means_nothing_is_refused_by_its_setting(write: Any, text: str) -> None:
+    with pytest.raises(InputError, match="training." + text.split(":")[0]):
+        resolve(write(f"training: {{{text}}}\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "training: !!python/object/apply:os.system ['true']\n",
         "training:\n  epochs: !!int 3\n",
         "a: &all {epochs: 3}\ntraining: *all\n",
@@ -226,13 +242,6 @@ def test_what_is_no_configuration_is_refused(write: Any, tmp_path: Path) -> None
         resolve(tmp_path / "bytes.yaml")
     with pytest.raises(InputError, match="training"):
         resolve(write("training: fast\n"), {"epochs": 3})
-
-
-@pytest.mark.parametrize(
-    ("text", "size"), [("2GB", 2 * 10**9), ("500 MB", 5 * 10**8), ("1.5GiB", 3 * 2**29), ("4096", 4096), ("8k", 8000)]
-)
-def test_sizes_of_memory(text: str, size: int) -> None:
-    assert bytes_of(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "much", "-2GB", "2PB", "0GB", "GB"])

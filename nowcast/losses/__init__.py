@@ -17,13 +17,13 @@ from nowcast.errors import InputError
 from nowcast.losses.balanced import balanced_mae, balanced_mse
 from nowcast.losses.pixelwise import mae, mse
 from nowcast.losses.structure import WINDOW, ms_ssim, ssim
-from nowcast.losses.surrogates import csi, fss
+from nowcast.losses.surrogates import NEIGHBOURHOOD, csi, fss
 from nowcast.losses.thresholds import checked
 
 __all__ = [
     "LOSSES",
+    "SMALLEST",
     "THRESHOLDED",
-    "WINDOW",
     "Loss",
     "balanced_mae",
     "balanced_mse",
@@ -46,6 +46,9 @@ THRESHOLDED: dict[str, Callable[..., Tensor]] = {
     "fss": fss,
 }
 """Those that take `thresholds`, in scaled units."""
+
+SMALLEST = {"ssim": WINDOW, "ms_ssim": WINDOW, "fss": NEIGHBOURHOOD}
+"""Side in pixels of the smallest frames, of the losses that lay windows over them."""
 
 LOSSES: dict[str, Loss] = {"mse": mse, "mae": mae, "ssim": ssim, "ms_ssim": ms_ssim, **THRESHOLDED}
 

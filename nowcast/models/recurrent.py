@@ -42,12 +42,15 @@ class Teaching:
     reverse
         Chance, for each sample and context frame after the first, that it is fed itself; else the network's own frame
         is (reverse scheduled sampling, arXiv:2103.09504).
+    generator
+        Of the processor, what is drawn from; None: torch's own.
     """
 
     truth: Tensor
     weight: Tensor
     scheduled: float = 0.0
     reverse: float = 1.0
+    generator: torch.Generator | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,7 @@ class RecurrentForecaster(Forecaster):
         for t in range(frames.shape[1]):
             given = frames[:, t]
             if teaching is not None and seen:
-                given = self._mixed(given, self._as_context(seen[-1]), teaching.reverse)
+                given = self._mixed(given, self._as_context(seen[-1]), teaching.reverse, teaching.generator)
             state = self._step(self.absorb, given, state, kernels)
             if teaching is not None and t + 1 < frames.shape[1]:
                 last = last_observed(context[:, : t + 1], self.channels)[:, None]
@@ -140,7 +143,7 @@ class RecurrentForecaster(Forecaster):
                 given = answers[-1]
                 if teaching is not None and truth is not None and teaching.scheduled > 0:
                     known = torch.where(torch.isfinite(truth[:, n - 1]), truth[:, n - 1], given)
-                    given = self._mixed(known, given, teaching.scheduled)
+                    given = self._mixed(known, given, teaching.scheduled, teaching.generator)
                 state = self._step(self.absorb, self._as_context(given), state, kernels)
             frame, state = self._given_out(state, kernels, newest)
             answers.append(frame)
@@ -174,11 +177,11 @@ class RecurrentForecaster(Forecaster):
         given = [*_tensors(state)] + ([] if frame is None else [frame])
         return _dressed(checkpoint(again, *given, use_reentrant=False))
 
-    def _mixed(self, one: Tensor, other: Tensor, chance: float) -> Tensor:
+    def _mixed(self, one: Tensor, other: Tensor, chance: float, generator: torch.Generator | None) -> Tensor:
         """`one` with that chance for each sample, else `other`."""
         if chance >= 1:
             return one
-        picked = torch.rand(len(one), 1, 1, 1, device=one.device) < chance
+        picked = (torch.rand(len(one), 1, 1, 1, generator=generator) < chance).to(one.device)
         return torch.where(picked, one, other)
 
     def _as_context(self, frame: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ from nowcast import config, model_file, report
 from nowcast.atomic import replacing, write_text
 from nowcast.config import Settings
 from nowcast.cube import grid_step, iso, label, time_step
-from nowcast.losses import Loss, mixture
 from nowcast.models import Forecaster, RecurrentForecaster
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
@@ -25,9 +24,11 @@ from nowcast.run import folder
 from nowcast.run.emphasis import drawn_by, turned
 from nowcast.run.evaluation import score_beside_persistence
 from nowcast.run.forecasting import predict
+from nowcast.run.learning import objective, settled
 from nowcast.run.preparing import Prepared
 from nowcast.run.several import Sources, cubes_from, prepare_all
 from nowcast.run.source import given, held, remembered, stem
+from nowcast.sizes import bytes_of
 from nowcast.tensors import Loader, Windows
 from nowcast.writers import write_dataset
 
@@ -127,8 +128,8 @@ def fit(
         settings = config.resolve(config_file, flags)
         cubes = cubes_from(source, **_read_by(source, settings))
         with reading(label(cubes[0])):
-            most = config.bytes_of(settings.loading.memory) // 2 // len(cubes)
-            parts = prepare_all([held(cube, memory=most) for cube in cubes], settings)
+            most = bytes_of(settings.loading.memory) // 2 // len(cubes)
+            parts = settled(prepare_all([held(cube, memory=most) for cube in cubes], settings))
         place.mkdir(parents=True, exist_ok=True)
         try:
             return _train(parts, place, resume=resume)
@@ -155,10 +156,9 @@ def _train(parts: Sequence[Prepared], place: Path, *, resume: bool) -> xr.Datase
     forecaster = prepared.forecaster()
     if isinstance(forecaster, RecurrentForecaster):
         forecaster.low_memory = settings.training.low_memory
-    loss = mixture(settings.training.loss)
     loaders = [_loader(parts, "training", place=place), _loader(parts, "validation")]
     try:
-        return _fitted(parts, forecaster, loss, loaders, place, resume=resume)
+        return _fitted(parts, forecaster, loaders, place, resume=resume)
     finally:
         for each in loaders:
             each.close()
@@ -172,7 +172,7 @@ def _loader(parts: Sequence[Prepared], name: str, *, place: Path | None = None) 
         batch=settings.training.batch,
         shuffle=name == "training",
         seed=settings.training.seed,
-        memory=config.bytes_of(settings.loading.memory) // 4,
+        memory=bytes_of(settings.loading.memory) // 4,
         workers=settings.loading.workers,
         device="cuda" if torch.cuda.is_available() else "cpu",
         drawn=None if place is None else drawn_by(parts, place),
@@ -188,7 +188,6 @@ def _loader(parts: Sequence[Prepared], name: str, *, place: Path | None = None) 
 def _fitted(
     parts: Sequence[Prepared],
     forecaster: Forecaster,
-    loss: Loss,
     loaders: Sequence[Loader],
     place: Path,
     *,
@@ -198,6 +197,7 @@ def _fitted(
 
     prepared = parts[0]
     settings = prepared.settings
+    loss, curriculum = objective(prepared)
     parameters = sum(p.numel() for p in forecaster.parameters())
     tell(f"model    {settings.model.name}, {parameters:,} parameters")
     epochs, max_minutes = settings.training.epochs, settings.training.max_minutes
@@ -212,6 +212,7 @@ def _fitted(
             epochs=epochs,
             max_minutes=max_minutes,
             adversarial=settings.training.adversarial,
+            curriculum=curriculum,
         )
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
     settings = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": budget.epochs})})
@@ -230,6 +231,7 @@ def _fitted(
         learning_rate=settings.training.learning_rate,
         patience=settings.training.patience,
         adversarial=settings.training.adversarial,
+        curriculum=curriculum,
         resume=resume,
     )
     tell(

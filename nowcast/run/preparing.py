@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nowcast.config import Settings
+from nowcast.config import Model, Settings
 from nowcast.cube import Run, grid_step, is_categorical, iso, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
-from nowcast.losses import WINDOW
-from nowcast.models import Forecaster, build
+from nowcast.losses import SMALLEST, THRESHOLDED
+from nowcast.models import MODELS, Forecaster, RecurrentForecaster, build
 from nowcast.progress import tell
 from nowcast.run.bridging import bridged, tell_bridged
 from nowcast.run.source import minutes
@@ -176,11 +176,8 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
     tell(f"windows  {context} frames in, {horizon} out ({minutes(horizon * step)} ahead): {why}")
     side = wanted.patch or min(PATCH, max(cube.sizes["y"], cube.sizes["x"]))
     patch = (min(side, cube.sizes["y"]), min(side, cube.sizes["x"]))
-    if "ssim" in settings.training.loss and min(patch) < WINDOW:
-        raise InputError(
-            f"{label(cube)}: the SSIM loss needs patches of {WINDOW} x {WINDOW} pixels",
-            found=f"{patch[0]} x {patch[1]}",
-        )
+    _require_learnable(cube, settings, patch, horizon)
+    teaching = settings.training.teaching or ("scheduled" if _is_fed_back(settings.model) else "none")
     require_scorable(cube, thresholds=settings.scores.thresholds, scales=settings.scores.scales)
     frames = np.array(parts.frames("training"))
     frames = frames[~absent_frames(cube)[frames]]
@@ -220,10 +217,48 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
                 update={"context": context, "horizon": horizon, "patch": side, "embargo": parts.embargo or None}
             ),
             "scaling": settings.scaling.model_copy(update={"method": scaler.method}),
+            "training": settings.training.model_copy(update={"teaching": teaching}),
         }
     )
     masked = wanted.gaps != "skip" or statistics.missing > 0
     return Prepared(cube, resolved, parts, plans, scaler, masked=masked, statistics=statistics)
+
+
+def _require_learnable(cube: xr.DataArray, settings: Settings, patch: tuple[int, int], horizon: int) -> None:
+    """Refuse losses, weights and teaching that this network on these windows has no use for."""
+    asked, model = settings.training, settings.model
+    for name in asked.loss:
+        least = SMALLEST.get(name, 1)
+        if min(patch) < least:
+            fits = min(cube.sizes["y"], cube.sizes["x"]) >= least
+            raise InputError(
+                f"{label(cube)}: the {name.upper().replace('_', '-')} loss needs patches of {least} x {least} pixels",
+                found=f"{patch[0]} x {patch[1]}",
+                next_step=f"--patch {least} or more" if fits else "another --loss: the field is smaller than that",
+            )
+    if asked.thresholds is not None and not THRESHOLDED.keys() & asked.loss:
+        raise InputError(
+            "training.thresholds: none of the losses has any",
+            found=", ".join(asked.loss),
+            needed="one of " + ", ".join(THRESHOLDED),
+        )
+    if asked.lead_weights is not None and len(asked.lead_weights) != horizon:
+        raise InputError(
+            "training.lead_weights: each lead time needs one",
+            found=f"{len(asked.lead_weights)} weights for a horizon of {horizon} frames",
+            next_step=f"give {horizon}, or --horizon {len(asked.lead_weights)}",
+        )
+    if asked.teaching not in (None, "none") and not _is_fed_back(model):
+        raise InputError(
+            f"training.teaching: {model.name} takes in no frames of its own, in place of which truth could be shown",
+            found=asked.teaching,
+            next_step="leave it out, or take a model that is: predrnn, e3dlstm, or convlstm with fed_back: true",
+        )
+
+
+def _is_fed_back(model: Model) -> bool:
+    kind = MODELS[model.name]
+    return bool(model.fed_back) or (issubclass(kind, RecurrentForecaster) and kind.fed_back)
 
 
 def _why(cube: xr.DataArray, settings: Settings, context: int, horizon: int) -> str:

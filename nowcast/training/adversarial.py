@@ -15,6 +15,7 @@ from nowcast.models import Forecaster
 from nowcast.models.discriminator import Discriminator, Logits
 from nowcast.tensors import Batch
 from nowcast.training.task import Task, falling
+from nowcast.training.teaching import Curriculum
 
 __all__ = ["Adversarial", "hinge"]
 
@@ -45,7 +46,7 @@ class Adversarial(Task):
     Raises
     ------
     InputError
-        A weight that is not above 0, or an optimiser that is not known.
+        A weight that is not above 0, and what `Task` refuses.
     """
 
     def __init__(
@@ -57,12 +58,21 @@ class Adversarial(Task):
         learning_rate: float = 1e-3,
         steps: int = 1000,
         clip: float = 1.0,
+        curriculum: Curriculum | None = None,
         adversarial_weight: float = 0.01,
         discriminator_learning_rate: float = 1e-3,
         width: int = 16,
         warm_up: int = 100,
     ) -> None:
-        super().__init__(forecaster, loss, optimiser=optimiser, learning_rate=learning_rate, steps=steps, clip=clip)
+        super().__init__(
+            forecaster,
+            loss,
+            optimiser=optimiser,
+            learning_rate=learning_rate,
+            steps=steps,
+            clip=clip,
+            curriculum=curriculum,
+        )
         if not 0 < adversarial_weight < math.inf:
             raise InputError("the weight of a discriminator's term must be above 0", found=str(adversarial_weight))
         self.automatic_optimization = False
@@ -79,13 +89,12 @@ class Adversarial(Task):
     def training_step(self, batch: Batch, index: int) -> None:
         optimisers: Any = self.optimizers()
         schedules: Any = self.lr_schedulers()
-        forecast = self.forecaster(batch.context, batch.target.shape[1])
-        pixels = wanted = self.loss(forecast, batch.target, batch.weight)
+        forecast, pixels, wanted = self.answer(batch)
         if self.taken >= self.warm_up:
             apart = self.discriminator_loss(batch, forecast)
             self._learn(apart, optimisers[1], schedules[1])
             self.log_loss("discriminator", apart, batch=len(batch.context))
-            wanted = pixels - self.adversarial_weight * self.realism(batch, forecast)
+            wanted = wanted - self.adversarial_weight * self.realism(batch, forecast)
         self._learn(wanted, optimisers[0], schedules[0])
         self.log_loss("training", pixels, batch=len(batch.context))
 
@@ -104,10 +113,9 @@ class Adversarial(Task):
         return torch.stack([each.mean() for each in judged]).mean()
 
     def rehearse(self, batch: Batch) -> None:
-        forecast = self.forecaster(batch.context, batch.target.shape[1])
+        forecast, _, wanted = self.answer(batch)
         self.discriminator_loss(batch, forecast).backward()  # type: ignore[no-untyped-call]
-        pixels = self.loss(forecast, batch.target, batch.weight)
-        (pixels - self.adversarial_weight * self.realism(batch, forecast)).backward()  # type: ignore[no-untyped-call]
+        (wanted - self.adversarial_weight * self.realism(batch, forecast)).backward()  # type: ignore[no-untyped-call]
 
     def configure_optimizers(self) -> Any:
         optimiser, schedule = self.forecaster_optimiser()

@@ -24,6 +24,7 @@ from nowcast.tensors import Batch, Loader
 from nowcast.training.adversarial import Adversarial
 from nowcast.training.supervised import Supervised
 from nowcast.training.task import OPTIMISERS, Task
+from nowcast.training.teaching import Curriculum
 from nowcast.training.watch import Best, EpochOrders, History, Interruptible, Patience, Progress
 
 __all__ = ["OPTIMISERS", "Budget", "Outcome", "fit", "plan_budget"]
@@ -69,12 +70,13 @@ def plan_budget(
     epochs: int | None = None,
     max_minutes: float | None = None,
     adversarial: float | None = None,
+    curriculum: Curriculum | None = None,
 ) -> Budget:
     """Time a few steps on a copy of the forecaster and settle the number of epochs.
 
     Parameters
     ----------
-    adversarial
+    adversarial, curriculum
         As `fit`: such steps take longer.
 
     Raises
@@ -89,7 +91,7 @@ def plan_budget(
         return Budget(epochs, None, "as asked")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.random.fork_rng(devices=[]):  # a training that is timed begins as one that is not
-        trial = _task(copy.deepcopy(forecaster), loss, adversarial=adversarial).to(device)
+        trial = _task(copy.deepcopy(forecaster), loss, adversarial=adversarial, curriculum=curriculum).to(device)
     batch = Batch(*(part.to(device) for part in next(iter(training))))
     durations = []
     for _ in range(3):
@@ -122,6 +124,7 @@ def fit(
     patience: int = 15,
     clip: float = 1.0,
     adversarial: float | None = None,
+    curriculum: Curriculum | None = None,
     resume: bool = False,
 ) -> Outcome:
     """Train in place; the weights that did best on validation stand in the forecaster afterwards.
@@ -136,13 +139,16 @@ def fit(
         Epochs without a better validation loss after which training ends.
     adversarial
         Weight of a discriminator's term beside the loss (see `Adversarial`); None: the loss alone.
+    curriculum
+        What a network that is fed its own frames is shown of the truth (see `Curriculum`); None: nothing.
     resume
         Go on from `checkpoints/last.ckpt`.
 
     Raises
     ------
     InputError
-        A loss that is not finite; nothing to resume from, or a training that was begun the other way.
+        A loss that is not finite; a curriculum for a network that is not fed its own frames; nothing to resume from, or
+        a training that was begun the other way.
     """
     checkpoints = folder / "checkpoints"
     last = checkpoints / "last.ckpt"
@@ -181,6 +187,7 @@ def fit(
         forecaster,
         loss,
         adversarial=adversarial,
+        curriculum=curriculum,
         optimiser=optimiser,
         learning_rate=learning_rate,
         steps=budget.epochs * len(training),
@@ -225,12 +232,14 @@ def _task(
     loss: Loss,
     *,
     adversarial: float | None,
+    curriculum: Curriculum | None,
     optimiser: str = "adamw",
     learning_rate: float = 1e-3,
     steps: int = 1000,
     clip: float = 1.0,
 ) -> Task:
     common: dict[str, Any] = {"optimiser": optimiser, "learning_rate": learning_rate, "steps": steps, "clip": clip}
+    common["curriculum"] = curriculum
     if adversarial is None:
         return Supervised(forecaster, loss, **common)
     warm_up = min(WARM_UP, steps // 10)

@@ -10,6 +10,7 @@ from nowcast.losses import Loss
 from nowcast.models import Forecaster
 from nowcast.tensors import Batch
 from nowcast.training.task import Task
+from nowcast.training.teaching import Curriculum
 
 __all__ = ["Supervised"]
 
@@ -26,19 +27,26 @@ class Supervised(Task):
         learning_rate: float = 1e-3,
         steps: int = 1000,
         clip: float = 1.0,
+        curriculum: Curriculum | None = None,
     ) -> None:
-        super().__init__(forecaster, loss, optimiser=optimiser, learning_rate=learning_rate, steps=steps, clip=clip)
+        super().__init__(
+            forecaster,
+            loss,
+            optimiser=optimiser,
+            learning_rate=learning_rate,
+            steps=steps,
+            clip=clip,
+            curriculum=curriculum,
+        )
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        context, target, weight = batch
-        loss = self.loss(self.forecaster(context, target.shape[1]), target, weight)
-        self.require_finite(loss)
-        self.log_loss("training", loss, batch=len(context))
-        return loss
+        answer = self.answer(batch)
+        self.require_finite(answer.wanted)
+        self.log_loss("training", answer.pixels, batch=len(batch.context))
+        return answer.wanted
 
     def rehearse(self, batch: Batch) -> None:
-        context, target, weight = batch
-        self.loss(self.forecaster(context, target.shape[1]), target, weight).backward()  # type: ignore[no-untyped-call]
+        self.answer(batch).wanted.backward()  # type: ignore[no-untyped-call]
 
     def configure_optimizers(self) -> Any:
         optimiser, schedule = self.forecaster_optimiser()

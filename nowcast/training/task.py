@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import NamedTuple, TypeGuard
 
 import lightning as L
 import torch
@@ -12,12 +13,21 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from nowcast.errors import InputError
 from nowcast.losses import Loss
-from nowcast.models import Forecaster, Persistence
+from nowcast.models import Forecaster, Persistence, RecurrentForecaster
 from nowcast.tensors import Batch
+from nowcast.training.teaching import Curriculum
 
-__all__ = ["OPTIMISERS", "Task", "falling"]
+__all__ = ["OPTIMISERS", "Answer", "Task", "falling"]
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}
+
+
+class Answer(NamedTuple):
+    """`forecast (b t c h w)`; `pixels`, its loss; `wanted`, all that the forecaster's step makes small."""
+
+    forecast: Tensor
+    pixels: Tensor
+    wanted: Tensor
 
 
 class Task(L.LightningModule, ABC):
@@ -30,19 +40,31 @@ class Task(L.LightningModule, ABC):
         them.
     clip
         The gradients' norm is cut to this.
+    curriculum
+        What a network that is fed its own frames is shown of the truth; None: nothing, in training as in a forecast.
 
     Raises
     ------
     InputError
-        An optimiser that is not known.
+        An optimiser that is not known, or a curriculum for a network that is not fed its own frames.
     """
 
     def __init__(
-        self, forecaster: Forecaster, loss: Loss, *, optimiser: str, learning_rate: float, steps: int, clip: float
+        self,
+        forecaster: Forecaster,
+        loss: Loss,
+        *,
+        optimiser: str,
+        learning_rate: float,
+        steps: int,
+        clip: float,
+        curriculum: Curriculum | None,
     ) -> None:
         super().__init__()
         if optimiser not in OPTIMISERS:
             raise InputError(f"optimiser {optimiser!r} is not known", needed="one of " + ", ".join(OPTIMISERS))
+        if curriculum is not None and not _is_fed_back(forecaster):
+            raise InputError("only a network that is fed its own frames can be fed the truth in their place")
         self.forecaster = forecaster
         self.persistence = Persistence(channels=forecaster.channels, masked=forecaster.masked)
         self.loss = loss
@@ -50,6 +72,7 @@ class Task(L.LightningModule, ABC):
         self.learning_rate = learning_rate
         self.steps = steps
         self.clip = clip
+        self.curriculum = curriculum
         self._schedule: LambdaLR | None = None
 
     @property
@@ -61,6 +84,26 @@ class Task(L.LightningModule, ABC):
     def comparable(self) -> bool:
         """Whether the validation loss now tells which weights to keep, and when to end."""
         return True
+
+    @property
+    def free(self) -> bool:
+        """Whether it is shown no more of the truth than in a forecast: before that, it need not get better at one."""
+        return self.curriculum is None or self.curriculum.chances(self.taken / max(1, self.steps)) == (0.0, 1.0)
+
+    def answer(self, batch: Batch) -> Answer:
+        """The forecaster's answer in training, and what is wrong with it."""
+        context, target, weight = batch
+        if not _is_fed_back(self.forecaster):
+            forecast = self.forecaster(context, target.shape[1])
+            pixels = self.loss(forecast, target, weight)
+            return Answer(forecast, pixels, pixels)
+        told = self.curriculum
+        lesson = None if told is None else told.teaching(batch, step=self.taken, steps=self.steps)
+        unrolled = self.forecaster.unroll(context, target.shape[1], lesson)
+        pixels = wanted = self.loss(unrolled.frames, target, weight)
+        if told is not None and unrolled.seen is not None:
+            wanted = told.with_context(pixels, unrolled.seen, batch)
+        return Answer(unrolled.frames, pixels, wanted if unrolled.apart is None else wanted + unrolled.apart)
 
     @abstractmethod
     def rehearse(self, batch: Batch) -> None:
@@ -99,6 +142,10 @@ class Task(L.LightningModule, ABC):
     def log_loss(self, name: str, loss: Tensor, *, batch: int) -> None:
         """The mean over an epoch's steps, of `batch` windows each."""
         self.log(name, loss, on_step=False, on_epoch=True, batch_size=batch)
+
+
+def _is_fed_back(forecaster: Forecaster) -> TypeGuard[RecurrentForecaster]:
+    return isinstance(forecaster, RecurrentForecaster) and forecaster.fed_back
 
 
 def falling(optimiser: torch.optim.Optimizer, steps: int) -> LambdaLR:

@@ -50,13 +50,17 @@ class Best(ModelCheckpoint):
 
 
 class Patience(EarlyStopping):
-    """Ends after so many epochs without a better validation loss, among those where the task says it compares."""
+    """Ends after so many epochs without a better validation loss, among those where the task says it compares.
+
+    Epochs in which the network is still shown the truth do not count: it learns to forecast alone only after them.
+    """
 
     def __init__(self, epochs: int) -> None:
         super().__init__(monitor="validation", patience=epochs, check_on_train_epoch_end=True)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if cast(Task, pl_module).comparable:
+        task = cast(Task, pl_module)
+        if task.comparable and task.free:
             super().on_train_epoch_end(trainer, pl_module)
 
 

@@ -22,7 +22,7 @@ import zarr
 from scipy.ndimage import gaussian_filter
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
-from nowcast.config import bytes_of
+from nowcast.sizes import bytes_of
 
 COMMON = """
 import json, os, resource, sys, time

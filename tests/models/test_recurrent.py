@@ -144,6 +144,18 @@ def test_scheduled_sampling_draws_by_sample() -> None:
     assert 16 < fed.all(1).sum() < 48
 
 
+def test_what_is_drawn_is_the_generator_s() -> None:
+    truth = torch.rand(16, 6, 1, 4, 4) + 50
+    both = []
+    for _ in range(2):
+        lesson = Teaching(truth, torch.ones_like(truth), 0.5, 0.5, torch.Generator().manual_seed(4))
+        both.append(Recorder().unroll(truth[:, :3] - 50, 6, lesson).frames)
+        torch.rand(1)
+    assert torch.equal(*both)
+    other = Teaching(truth, torch.ones_like(truth), 0.5, 0.5, torch.Generator().manual_seed(5))
+    assert not torch.equal(Recorder().unroll(truth[:, :3] - 50, 6, other).frames, both[0])
+
+
 def test_reverse_scheduled_sampling_feeds_its_own_frames_in_the_context() -> None:
     model, context, _, seen = taught(0.0, 0.0)
     assert seen is not None

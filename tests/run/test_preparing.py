@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,8 @@ def test_what_is_not_finite_counts_as_missing(showers: xr.DataArray) -> None:
     [
         ({"thresholds": [float("nan")]}, "thresholds"),
         ({"loss": {"ssim": 1.0}, "patch": 8}, "SSIM loss needs patches of 11 x 11"),
+        ({"loss": {"mse": 1.0, "ms_ssim": 1.0}, "patch": 10}, "MS-SSIM loss needs patches of 11 x 11"),
+        ({"loss": {"fss": 1.0}, "patch": 4}, "FSS loss needs patches of 5 x 5"),
         ({"context": 40}, "'rain_rate'.*too few frames"),
     ],
 )
@@ -76,6 +79,37 @@ def test_what_could_not_be_fitted_or_scored_is_refused_first(
 ) -> None:
     with pytest.raises(InputError, match=said):
         prepare(showers, resolve(None, flags))
+
+
+def test_a_loss_s_patches_are_told_with_what_to_do(showers: xr.DataArray) -> None:
+    flags = {"context": 4, "horizon": 3, "loss": {"fss": 1.0, "ms_ssim": 1.0}}
+    with pytest.raises(InputError, match="MS-SSIM") as caught:
+        prepare(showers, resolve(None, {**flags, "patch": 8}))
+    assert (caught.value.found, caught.value.next_step) == ("8 x 8", "--patch 11 or more")
+    with pytest.raises(InputError, match="FSS loss needs patches of 5 x 5") as caught:
+        prepare(showers[..., :4], resolve(None, flags))
+    assert (caught.value.found, caught.value.next_step) == ("32 x 4", "another --loss: the field is smaller than that")
+    for shares, side in (({"fss": 1.0}, 5), ({"ms_ssim": 1.0}, 11), ({"csi": 1.0}, 2)):
+        prepare(showers, resolve(None, {**flags, "loss": shares, "patch": side}))
+
+
+@pytest.mark.parametrize(
+    ("training", "flags", "said"),
+    [
+        ("lead_weights: [1, 0.5]", {}, ("lead_weights: each lead time", "2 weights for a horizon of 3", "--horizon 2")),
+        ("teaching: scheduled", {}, ("convlstm takes in no frames of its own", "scheduled", "predrnn, e3dlstm")),
+        ("teaching: reverse", {}, ("convlstm takes in no frames of its own", "reverse", "fed_back: true")),
+        ("thresholds: [1]", {"loss": {"mse": 1.0}}, ("none of the losses has any", "mse", "balanced_mse")),
+    ],
+)
+def test_learning_that_does_not_fit_is_refused_before_anything_is_read(
+    training: str, flags: dict[str, Any], said: tuple[str, ...], showers: xr.DataArray, tmp_path: Path
+) -> None:
+    (tmp_path / "c.yaml").write_text(f"training: {{{training}}}\n")
+    unreadable = showers.copy(data=showers.chunk().data.map_blocks(lambda _: 1 / 0, dtype="float32", meta=np.array(())))
+    with pytest.raises(InputError) as caught:
+        prepare(unreadable, resolve(tmp_path / "c.yaml", {"context": 4, "horizon": 3, **flags}))
+    assert all(words in str(caught.value) for words in said)
 
 
 def test_an_embargo_that_is_asked_for_is_part_of_the_choice(showers: xr.DataArray) -> None:

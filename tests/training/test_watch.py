@@ -69,10 +69,18 @@ def test_epochs_that_do_not_compare_are_not_judged(
     parent = callback.__mro__[1]
     monkeypatch.setattr(parent, "on_train_epoch_end", lambda self, trainer, task: judged.append(task))
     made = Best(tmp_path) if callback is Best else Patience(3)
-    tasks = [SimpleNamespace(comparable=comparable) for comparable in (False, True)]
+    tasks = [SimpleNamespace(comparable=comparable, free=True) for comparable in (False, True)]
     for task in tasks:
         made.on_train_epoch_end(trainer_at(0), task)  # type: ignore[arg-type]
     assert judged == tasks[1:]
+
+
+def test_patience_begins_when_the_truth_is_no_longer_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[Any] = []
+    monkeypatch.setattr(Patience.__mro__[1], "on_train_epoch_end", lambda self, trainer, task: judged.append(task.free))
+    for free in (False, True):
+        Patience(3).on_train_epoch_end(trainer_at(0), SimpleNamespace(comparable=True, free=free))  # type: ignore[arg-type]
+    assert judged == [True]
 
 
 class Line:

@@ -1,0 +1,88 @@
+"""What a network learns from: its loss, and what it is shown of the truth; settled and told before the first step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nowcast.errors import InputError
+from nowcast.losses import THRESHOLDED, Loss, mixture
+from nowcast.progress import tell
+from nowcast.run.preparing import Prepared
+from nowcast.verification import default_thresholds
+
+if TYPE_CHECKING:
+    from nowcast.training import Curriculum
+
+__all__ = ["objective", "settled"]
+
+TAUGHT = {
+    "scheduled": "the truth is fed in place of its own frames, ever less often over the first 40 % of the steps",
+    "reverse": "truth and its own frames are mixed in context and horizon, ever less over the first 40 % of the steps",
+}
+
+
+def settled(parts: Sequence[Prepared]) -> list[Prepared]:
+    """The parts, with the thresholds of the loss in their settings, in the field's units.
+
+    Raises
+    ------
+    InputError
+        No threshold that was asked for, or that suits the units, parts the values of the training parts.
+    """
+    training = parts[0].settings.training
+    if training.teaching in TAUGHT:
+        tell(f"teaching {training.teaching}: {TAUGHT[training.teaching]} (training.teaching)")
+    if training.lead_weights is not None:
+        tell(f"leads    the loss of each lead time counts {_listed(training.lead_weights)}")
+    if not THRESHOLDED.keys() & training.loss:
+        return list(parts)
+    training = training.model_copy(update={"thresholds": _thresholds(parts)})
+    settings = parts[0].settings.model_copy(update={"training": training})
+    return [replace(part, settings=settings) for part in parts]
+
+
+def objective(prepared: Prepared) -> tuple[Loss, Curriculum | None]:
+    """The loss of the horizon's frames, and what the network is taught; None: nothing."""
+    from nowcast.training import Curriculum
+
+    training = prepared.settings.training
+    thresholds = None
+    if training.thresholds is not None:
+        thresholds = prepared.scaler.apply(np.array(training.thresholds)).tolist()
+    loss = mixture(training.loss, thresholds=thresholds, lead_weights=training.lead_weights)
+    if training.teaching is None or training.teaching == "none":
+        return loss, None
+    return loss, Curriculum(training.teaching, mixture(training.loss, thresholds=thresholds), seed=training.seed)
+
+
+def _thresholds(parts: Sequence[Prepared]) -> tuple[float, ...]:
+    """Those asked for, of the loss or else of the scores, or those that suit the units; as far as they part values."""
+    first = parts[0]
+    settings = first.settings
+    asked = settings.training.thresholds or settings.scores.thresholds
+    wanted = asked or default_thresholds(first.cube.isel(time=first.split.frames("training")))
+    ends = np.array([min(p.statistics.lowest for p in parts), max(p.statistics.highest for p in parts)])
+    lowest, highest = first.scaler.apply(ends)
+    # Compared as the network sees them: a logarithm's floor is as low as a value gets.
+    scaled = first.scaler.apply(np.array(wanted))
+    kept = tuple(float(value) for value, own in zip(wanted, scaled, strict=True) if lowest < own <= highest)
+    units = first.cube.attrs.get("units") or ""
+    if not kept:
+        raise InputError(
+            "the loss has no threshold that some training values reach and others do not",
+            found=f"{_listed(wanted)}; values from {ends[0]:g} to {ends[1]:g} {units}".rstrip(),
+            next_step="name others: --thresholds, or training.thresholds in a configuration; or take another --loss",
+        )
+    names = ", ".join(name for name in settings.training.loss if name in THRESHOLDED)
+    tell(f"loss     {names}: thresholds {_listed(kept)} {units}".rstrip())
+    if dropped := [value for value in wanted if value not in kept]:
+        tell(f"         left out, as all training values or none reach them: {_listed(dropped)}")
+    return kept
+
+
+def _listed(values: Sequence[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)

@@ -1,0 +1,24 @@
+"""Sizes of memory as people write them."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["bytes_of"]
+
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kMGT]i?)?B?")
+
+
+def bytes_of(text: str) -> int:
+    """`2GB`, `500MB`, `1.5GiB` as a number of bytes.
+
+    Raises
+    ------
+    ValueError
+        It is no size.
+    """
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or float(found[1]) <= 0:
+        raise ValueError(f"{text!r} is no size of memory, such as 2GB")
+    prefix = found[2] or ""
+    return int(float(found[1]) * (1024 if prefix.endswith("i") else 1000) ** " kMGT".index(prefix[:1] or " "))
