@@ -1,6 +1,6 @@
 """Skill on Moving MNIST of the three networks, each trained for the same time from the same seed, 10 -> 10 frames.
 
-    python tests/benchmarks/bench_moving_mnist.py [--minutes 10] [--hidden 64,64] [--batch 8] [--sequences 6000]
+    python tests/benchmarks/bench_moving_mnist.py [--minutes 10] [--hidden 32,32] [--batch 8] [--sequences 1200]
                                                   [--digits FOLDER] [--threads 2] [--out moving_mnist.png]
 
 The settings are those of `configs/moving_mnist_*.yaml`, with fewer and narrower layers. Digits that are seen in
@@ -22,6 +22,7 @@ import torch
 import xarray as xr
 
 import nowcast
+from nowcast import config
 from nowcast.datasets.moving_mnist import moving_mnist
 
 ROOT = Path(__file__).parents[2]
@@ -62,9 +63,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default=",".join(MODELS))
     parser.add_argument("--minutes", type=float, default=10.0, help="of each training")
-    parser.add_argument("--hidden", default="64,64")
+    parser.add_argument("--hidden", default="32,32")
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--sequences", type=int, default=6000)
+    parser.add_argument("--sequences", type=int, default=1200)
     parser.add_argument("--digits", type=Path, default=DIGITS)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
@@ -78,10 +79,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as runs:
         for name in given.models.split(","):
             place = Path(runs) / name
+            published = config.resolve(ROOT / "configs" / f"moving_mnist_{name}.yaml")
+            scored = published.scores.model_copy(update={"most_references": given.sequences})
+            settings = Path(runs) / f"{name}.yaml"
+            settings.write_text(config.dump(published.model_copy(update={"scores": scored})))
             found = nowcast.fit(
                 cube,
                 run=place,
-                config_file=ROOT / "configs" / f"moving_mnist_{name}.yaml",
+                config_file=settings,
                 hidden=[int(width) for width in given.hidden.split(",")],
                 batch=given.batch,
                 max_minutes=given.minutes,
