@@ -94,8 +94,10 @@ class Scaling(_Room):
 class Model(_Room):
     """What answers."""
 
-    name: Literal["convlstm", "predrnn", "e3dlstm"] = "convlstm"
-    hidden: tuple[Positive, ...] = Field((48, 48), min_length=1, description="channels of each layer")
+    name: Literal["convlstm", "multiscale", "predrnn", "e3dlstm"] = "convlstm"
+    hidden: tuple[Positive, ...] | None = Field(
+        None, description="channels of each layer, or scale; by the model if not set", min_length=1
+    )
     kernel: Positive = Field(3, description="odd side of the convolutions")
     patch: Positive | None = Field(None, description="pixels folded, along each side; by the field's size if not set")
     blend: bool = Field(True, description="mix the newest frame in, pixel by pixel")
@@ -117,7 +119,7 @@ class Model(_Room):
         for key, name in (("fed_back", "convlstm"), ("decoupling", "predrnn"), ("recalled", "e3dlstm")):
             if getattr(self, key) is not None and self.name != name:
                 raise ValueError(f"{key} is a setting of {name}, not of {self.name}")
-        if self.name != "convlstm" and len(set(self.hidden)) > 1:
+        if self.name in ("predrnn", "e3dlstm") and len(set(self.hidden or ())) > 1:
             raise ValueError(f"the memory of {self.name} runs through all layers: their widths must be equal")
         return self
 
@@ -169,7 +171,9 @@ class Training(_Room):
         None, description="of the losses that have some, in the field's units; as the scores' if not set", min_length=1
     )
     lead_weights: tuple[PositiveFloat, ...] | None = Field(None, description="how much each lead time counts")
-    low_memory: bool = Field(False, description="work steps out again on the way back, and remember less")
+    low_memory: bool | None = Field(
+        None, description="work steps out again on the way back, and remember less; if they do not fit, if not set"
+    )
     seed: int = Field(0, ge=0)
 
     @field_validator("loss")

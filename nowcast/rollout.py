@@ -150,7 +150,7 @@ def run_tiled(forecaster: Forecaster, context: Tensor, horizon: int, *, tile: in
     """Apply a forecaster to `(b t c h w)`, whole or in blended tiles, without gradients; `(b horizon c h w)`."""
     size = (context.shape[-2], context.shape[-1])
     with torch.inference_mode():
-        pieces = tiles(size, tile=tile, halo=halo, multiple=forecaster.patch)
+        pieces = tiles(size, tile=tile, halo=halo, multiple=forecaster.multiple)
         if len(pieces) == 1:
             whole: Tensor = forecaster(context, horizon)
             return whole

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["bytes_of"]
+__all__ = ["bytes_of", "told"]
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kMGT]i?)?B?")
 
@@ -22,3 +22,8 @@ def bytes_of(text: str) -> int:
         raise ValueError(f"{text!r} is no size of memory, such as 2GB")
     prefix = found[2] or ""
     return int(float(found[1]) * (1024 if prefix.endswith("i") else 1000) ** " kMGT".index(prefix[:1] or " "))
+
+
+def told(size: float) -> str:
+    """As people read it: `1.4 GB`, `350 MB`."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 1):.0f} MB"

@@ -10,16 +10,28 @@ from nowcast.errors import InputError
 from nowcast.models.base import Forecaster
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.e3dlstm import E3DLSTM
+from nowcast.models.multiscale import MultiscaleConvLSTM
 from nowcast.models.persistence import Persistence
 from nowcast.models.predrnn import PredRNN
 from nowcast.models.recurrent import RecurrentForecaster
 
-__all__ = ["E3DLSTM", "MODELS", "ConvLSTM", "Forecaster", "Persistence", "PredRNN", "RecurrentForecaster", "build"]
+__all__ = [
+    "E3DLSTM",
+    "MODELS",
+    "ConvLSTM",
+    "Forecaster",
+    "MultiscaleConvLSTM",
+    "Persistence",
+    "PredRNN",
+    "RecurrentForecaster",
+    "build",
+]
 
 MODELS: dict[str, type[Forecaster]] = {
     "convlstm": ConvLSTM,
     "predrnn": PredRNN,
     "e3dlstm": E3DLSTM,
+    "multiscale": MultiscaleConvLSTM,
     "persistence": Persistence,
 }
 """The closed list: a name from a file is looked up here and nowhere else."""

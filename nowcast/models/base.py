@@ -22,8 +22,9 @@ class Forecaster(nn.Module, ABC):
         missing (0); missing pixels of the field are 0 then.
     """
 
-    patch = 1
-    """Side of the squares of pixels that the model takes together."""
+    multiple = 1
+    """Side of the squares of pixels that the model takes together at its coarsest: pieces of a field that start at
+    multiples of it are seen as the whole field is."""
 
     def __init__(self, *, channels: int = 1, masked: bool = False) -> None:
         super().__init__()

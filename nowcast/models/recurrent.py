@@ -71,7 +71,8 @@ class RecurrentForecaster(Forecaster):
     ----------
     patch
         Side of the squares of pixels that are folded into channels before the first layer (and unfolded after the
-        last), as in Shi et al. (arXiv:1506.04214, section 4.1). Fields of any size are padded to a multiple of it.
+        last), as in Shi et al. (arXiv:1506.04214, section 4.1). Fields of any size are padded to a multiple of it, or
+        of `multiple`, where a network coarsens them further.
     blend
         Whether each frame given out is a blend of the newest observed one and of the network's own, in shares that the
         network sets pixel by pixel. It starts near persistence, and keeps at full resolution what folding blurs.
@@ -92,7 +93,7 @@ class RecurrentForecaster(Forecaster):
 
     def __init__(self, *, channels: int, masked: bool, patch: int, blend: bool) -> None:
         super().__init__(channels=channels, masked=masked)
-        self.patch = patch
+        self.patch = self.multiple = patch
         self.blend = blend
 
     @property
@@ -189,7 +190,7 @@ class RecurrentForecaster(Forecaster):
         return torch.cat((frame, torch.ones_like(frame)), dim=1) if self.masked else frame
 
     def _fold(self, frames: Tensor) -> Tensor:
-        down, right = (-frames.shape[-2] % self.patch, -frames.shape[-1] % self.patch)
+        down, right = (-frames.shape[-2] % self.multiple, -frames.shape[-1] % self.multiple)
         if down or right:
             frames = F.pad(frames, (0, right, 0, down))
         return F.pixel_unshuffle(frames, self.patch)

@@ -25,6 +25,7 @@ from nowcast.run.emphasis import drawn_by, turned
 from nowcast.run.evaluation import score_beside_persistence
 from nowcast.run.forecasting import predict
 from nowcast.run.learning import objective, settled
+from nowcast.run.memory import fitted_into_memory
 from nowcast.run.preparing import Prepared
 from nowcast.run.several import Sources, cubes_from, prepare_all
 from nowcast.run.source import given, held, remembered, stem
@@ -93,7 +94,7 @@ def fit(
     options
         What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`.
     low_memory
-        Steps are worked out again on the way back: about a quarter slower, and less memory.
+        Steps are worked out again on the way back: about a quarter slower, and less memory; None: if they must be.
     adversarial
         Weight of a discriminator's term beside the loss, such as 0.01: sharper frames, from longer training.
     events
@@ -154,8 +155,6 @@ def _train(parts: Sequence[Prepared], place: Path, *, resume: bool) -> xr.Datase
     folder.begin(place, prepared.fingerprint() | others, resume=resume)
     torch.manual_seed(settings.training.seed)
     forecaster = prepared.forecaster()
-    if isinstance(forecaster, RecurrentForecaster):
-        forecaster.low_memory = settings.training.low_memory
     loaders = [_loader(parts, "training", place=place), _loader(parts, "validation")]
     try:
         return _fitted(parts, forecaster, loaders, place, resume=resume)
@@ -200,6 +199,7 @@ def _fitted(
     loss, curriculum = objective(prepared)
     parameters = sum(p.numel() for p in forecaster.parameters())
     tell(f"model    {settings.model.name}, {parameters:,} parameters")
+    fitted_into_memory(prepared, forecaster)
     epochs, max_minutes = settings.training.epochs, settings.training.max_minutes
     if resume and epochs is not None:
         budget = training.Budget(epochs, max_minutes, "as the run was begun")
@@ -215,7 +215,11 @@ def _fitted(
             curriculum=curriculum,
         )
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
-    settings = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": budget.epochs})})
+    settled = {
+        "epochs": budget.epochs,
+        "low_memory": isinstance(forecaster, RecurrentForecaster) and forecaster.low_memory,
+    }
+    settings = settings.model_copy(update={"training": settings.training.model_copy(update=settled)})
     write_text(place / folder.CONFIG, config.dump(settings))
     for number, part in enumerate(parts, 1):
         audit = json.dumps(part.split.audit(part.cube), indent=2)

@@ -45,15 +45,18 @@ def settled(parts: Sequence[Prepared]) -> list[Prepared]:
     return [replace(part, settings=settings) for part in parts]
 
 
-def objective(prepared: Prepared) -> tuple[Loss, Curriculum | None]:
-    """The loss of the horizon's frames, and what the network is taught; None: nothing."""
+def objective(prepared: Prepared, *, even: bool = False) -> tuple[Loss, Curriculum | None]:
+    """The loss of the horizon's frames, and what the network is taught; None: nothing.
+
+    With `even` each lead time counts alike, and there may be any number of them.
+    """
     from nowcast.training import Curriculum
 
     training = prepared.settings.training
     thresholds = None
     if training.thresholds is not None:
         thresholds = prepared.scaler.apply(np.array(training.thresholds)).tolist()
-    loss = mixture(training.loss, thresholds=thresholds, lead_weights=training.lead_weights)
+    loss = mixture(training.loss, thresholds=thresholds, lead_weights=None if even else training.lead_weights)
     if training.teaching is None or training.teaching == "none":
         return loss, None
     return loss, Curriculum(training.teaching, mixture(training.loss, thresholds=thresholds), seed=training.seed)

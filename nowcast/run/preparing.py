@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,9 +210,10 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
         tell_bridged(source, joined, cube, plans, wanted)
     _tell_parts(cube, parts, plans)
     fold = settings.model.patch or (SMALL_FOLD if max(cube.sizes["y"], cube.sizes["x"]) <= PATCH else LARGE_FOLD)
+    widths = settings.model.hidden or inspect.signature(MODELS[settings.model.name]).parameters["hidden"].default
     resolved = settings.model_copy(
         update={
-            "model": settings.model.model_copy(update={"patch": fold}),
+            "model": settings.model.model_copy(update={"patch": fold, "hidden": widths}),
             "data": settings.data.model_copy(update={"variable": str(cube.name)}),
             "windows": wanted.model_copy(
                 update={"context": context, "horizon": horizon, "patch": side, "embargo": parts.embargo or None}

@@ -1,6 +1,7 @@
 """Training by Lightning's Trainer around a plain Forecaster. Forecasting and scoring never import this room."""
 
 from nowcast.training.fit import OPTIMISERS, Budget, Outcome, fit, plan_budget
+from nowcast.training.memory import free_memory, step_memory
 from nowcast.training.teaching import Curriculum
 
-__all__ = ["OPTIMISERS", "Budget", "Curriculum", "Outcome", "fit", "plan_budget"]
+__all__ = ["OPTIMISERS", "Budget", "Curriculum", "Outcome", "fit", "free_memory", "plan_budget", "step_memory"]

@@ -112,6 +112,11 @@ class Adversarial(Task):
         self.discriminator.requires_grad_(True)
         return torch.stack([each.mean() for each in judged]).mean()
 
+    def whole(self, batch: Batch) -> Tensor:
+        forecast, _, wanted = self.answer(batch)
+        apart = self.discriminator_loss(batch, forecast)
+        return wanted - self.adversarial_weight * self.realism(batch, forecast) + apart
+
     def rehearse(self, batch: Batch) -> None:
         forecast, _, wanted = self.answer(batch)
         self.discriminator_loss(batch, forecast).backward()  # type: ignore[no-untyped-call]

@@ -27,7 +27,7 @@ from nowcast.training.task import OPTIMISERS, Task
 from nowcast.training.teaching import Curriculum
 from nowcast.training.watch import Best, EpochOrders, History, Interruptible, Patience, Progress
 
-__all__ = ["OPTIMISERS", "Budget", "Outcome", "fit", "plan_budget"]
+__all__ = ["OPTIMISERS", "Budget", "Outcome", "a_task", "fit", "plan_budget"]
 
 MOST_EPOCHS = 200
 DEFAULT_MINUTES = 6.0
@@ -91,7 +91,7 @@ def plan_budget(
         return Budget(epochs, None, "as asked")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.random.fork_rng(devices=[]):  # a training that is timed begins as one that is not
-        trial = _task(copy.deepcopy(forecaster), loss, adversarial=adversarial, curriculum=curriculum).to(device)
+        trial = a_task(copy.deepcopy(forecaster), loss, adversarial=adversarial, curriculum=curriculum).to(device)
     batch = Batch(*(part.to(device) for part in next(iter(training))))
     durations = []
     for _ in range(3):
@@ -183,7 +183,7 @@ def fit(
     ]
     timer = Timer(duration=None if budget.minutes is None else timedelta(minutes=budget.minutes), verbose=False)
     callbacks.append(timer)
-    task = _task(
+    task = a_task(
         forecaster,
         loss,
         adversarial=adversarial,
@@ -227,7 +227,7 @@ def fit(
     )
 
 
-def _task(
+def a_task(
     forecaster: Forecaster,
     loss: Loss,
     *,
@@ -238,6 +238,7 @@ def _task(
     steps: int = 1000,
     clip: float = 1.0,
 ) -> Task:
+    """The task that a training is; parameters are those of `fit`, and `steps` all that it takes."""
     common: dict[str, Any] = {"optimiser": optimiser, "learning_rate": learning_rate, "steps": steps, "clip": clip}
     common["curriculum"] = curriculum
     if adversarial is None:

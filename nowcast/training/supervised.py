@@ -45,8 +45,11 @@ class Supervised(Task):
         self.log_loss("training", answer.pixels, batch=len(batch.context))
         return answer.wanted
 
+    def whole(self, batch: Batch) -> Tensor:
+        return self.answer(batch).wanted
+
     def rehearse(self, batch: Batch) -> None:
-        self.answer(batch).wanted.backward()  # type: ignore[no-untyped-call]
+        self.whole(batch).backward()  # type: ignore[no-untyped-call]
 
     def configure_optimizers(self) -> Any:
         optimiser, schedule = self.forecaster_optimiser()

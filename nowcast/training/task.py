@@ -106,6 +106,10 @@ class Task(L.LightningModule, ABC):
         return Answer(unrolled.frames, pixels, wanted if unrolled.apart is None else wanted + unrolled.apart)
 
     @abstractmethod
+    def whole(self, batch: Batch) -> Tensor:
+        """All that a step may hold before it goes back, as one scalar."""
+
+    @abstractmethod
     def rehearse(self, batch: Batch) -> None:
         """All that a step computes, up to the gradients, and no weight is changed: for its cost."""
 

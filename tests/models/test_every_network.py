@@ -14,6 +14,7 @@ from nowcast.models.recurrent import NEWEST_SHARE, RecurrentForecaster
 KINDS = {
     "convlstm": {"hidden": (6, 4)},
     "convlstm, fed back": {"hidden": (6, 4), "fed_back": True},
+    "multiscale": {"hidden": (6, 4)},
     "predrnn": {"hidden": (5, 5)},
     "predrnn, decoupled": {"hidden": (5, 5), "decoupling": 0.1},
     "e3dlstm": {"hidden": (4, 4)},
@@ -72,16 +73,19 @@ def test_the_gradient_reaches_every_parameter(kind: str, masked: bool) -> None:
 
 def test_what_moves_in_the_context_moves_the_answer_alike(kind: str) -> None:
     model = small(kind, patch=4).double()
-    field = torch.zeros(1, 2, 1, 64, 64, dtype=torch.float64)
-    field[..., 24:36, 24:36] = torch.rand(1, 2, 1, 12, 12, dtype=torch.float64)
-    moved = field.roll((8, -4), dims=(-2, -1))
+    field = torch.zeros(1, 2, 1, 160, 160, dtype=torch.float64)
+    field[..., 68:92, 68:92] = torch.rand(1, 2, 1, 24, 24, dtype=torch.float64)
+    by = (model.multiple, -2 * model.multiple)
+    moved = field.roll(by, dims=(-2, -1))
     with torch.no_grad():
         one, other = model(field, 2), model(moved, 2)
-    # Reach: 2 context and 2 forecast steps of a 3x3 kernel on 4-pixel squares, beside the border's own.
-    inside = (..., slice(20, -20), slice(20, -20))
+    # Reach of the border: 2 context and 2 forecast steps of 3x3 kernels on squares of 4 pixels, and of 8 in the second
+    # scale, where there is one.
+    edge = 60 if kind == "multiscale" else 20
+    inside = (..., slice(edge, -edge), slice(edge, -edge))
     # E3D-LSTM's normalisation and recall look at the whole field, and so at the border too.
     near = {"rtol": 0, "atol": 1e-6} if kind == "e3dlstm" else {"rtol": 1e-10, "atol": 1e-12}
-    torch.testing.assert_close(other[inside], one.roll((8, -4), dims=(-2, -1))[inside], **near)
+    torch.testing.assert_close(other[inside], one.roll(by, dims=(-2, -1))[inside], **near)
     assert (one[inside] - one[inside].roll(4, -1)).abs().max() > 1e-3, "the answer is not flat"
 
 

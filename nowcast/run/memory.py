@@ -1,0 +1,82 @@
+"""Whether a training step fits into the memory that is free: told, and seen to, before the first one."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+
+from nowcast.errors import MachineError
+from nowcast.losses import SMALLEST
+from nowcast.models import Forecaster, RecurrentForecaster
+from nowcast.progress import tell
+from nowcast.run.learning import objective
+from nowcast.run.preparing import Prepared
+from nowcast.sizes import told
+
+if TYPE_CHECKING:
+    from nowcast.models.footprint import Footprint
+
+__all__ = ["fitted_into_memory"]
+
+SMALL = 200_000
+"""Pixels of all frames of a batch that fit anywhere: a gigabyte at the most that the published networks take."""
+
+ALLOCATOR = 1.3
+"""Of what tensors hold, what the process takes for them at most (`tests/benchmarks/bench_full_size.py`)."""
+
+
+def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
+    """Settle whether the forecaster works steps out again on the way back: as asked, else if it must.
+
+    Raises
+    ------
+    MachineError
+        Not even so does a step fit into what is free.
+    """
+    from nowcast.training import free_memory, step_memory
+
+    asked = prepared.settings.training.low_memory
+    window, batch = prepared.plans["training"], prepared.settings.training.batch
+    if isinstance(forecaster, RecurrentForecaster):
+        forecaster.low_memory = bool(asked)
+    height, width = (-(-side // forecaster.multiple) * forecaster.multiple for side in window.patch)
+    pixels = batch * height * width
+    if pixels * (window.context + window.horizon) <= SMALL:
+        return
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    free = free_memory(device)
+
+    loss, curriculum = objective(prepared, even=True)
+
+    def tried() -> Footprint:
+        return step_memory(
+            forecaster,
+            loss,
+            device=device,
+            adversarial=prepared.settings.training.adversarial,
+            curriculum=curriculum,
+            least=max(SMALLEST.get(name, 1) for name in prepared.settings.training.loss),
+        )
+
+    def taken(by: Footprint) -> float:
+        return ALLOCATOR * by.bytes(pixels=pixels, context=window.context, horizon=window.horizon)
+
+    found, why = tried(), ""
+    if free is not None and taken(found) > free and asked is None and isinstance(forecaster, RecurrentForecaster):
+        forecaster.low_memory, why = True, f", not {told(taken(found))}: steps are worked out again on the way back"
+        found = tried()
+    beside = "" if free is None else f" of {told(free)} free"
+    tell(f"memory   a step takes up to {told(taken(found))}{beside}{why}")
+    if free is None or taken(found) <= free:
+        return
+    most = found.most(free / ALLOCATOR, context=window.context, horizon=window.horizon)
+    fewer, side = most // (height * width), math.isqrt(most)
+    smaller = f"--patch {side // forecaster.multiple * forecaster.multiple} --batch 1"
+    raise MachineError(
+        f"a training step on {batch} windows of {height} x {width} pixels does not fit into memory; nothing was done",
+        found=f"{told(free)} free",
+        needed=told(taken(found)),
+        next_step=f"--batch {fewer}" if fewer else smaller if side >= forecaster.multiple else "a smaller --hidden",
+    )

@@ -1,0 +1,92 @@
+"""What a training step takes of memory, known before the first one, and what is free."""
+
+from __future__ import annotations
+
+import copy
+import os
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nowcast.losses import Loss
+from nowcast.models import Forecaster
+from nowcast.models.footprint import Footprint, footprint
+from nowcast.tensors import Batch
+from nowcast.training.fit import a_task
+from nowcast.training.teaching import Curriculum
+
+__all__ = ["free_memory", "step_memory"]
+
+OPTIMISER_STATES = 2
+"""Numbers that the optimiser keeps of each weight."""
+
+
+def step_memory(
+    forecaster: Forecaster,
+    loss: Loss,
+    *,
+    device: str = "cpu",
+    adversarial: float | None = None,
+    curriculum: Curriculum | None = None,
+    least: int = 1,
+) -> Footprint:
+    """What a step holds of tensors at most: weights, their gradients and the optimiser's states, and all frames' work.
+
+    Tried on a copy, on small fields and few frames: a second or two. What the allocator adds of its own is not in it.
+
+    Parameters
+    ----------
+    loss
+        One that takes any number of lead times.
+    adversarial, curriculum
+        As `fit`.
+    least
+        Smallest side of a field that the loss takes.
+    """
+    channels, masked = forecaster.channels, forecaster.masked
+
+    def trial(size: tuple[int, int], context: int, horizon: int) -> Tensor:
+        task = a_task(copy.deepcopy(forecaster), loss, adversarial=adversarial, curriculum=curriculum).to(device)
+        frames = torch.rand(1, context, channels * (2 if masked else 1), *size, device=device)
+        target = torch.rand(1, horizon, channels, *size, device=device)
+        return task.whole(Batch(frames, target, torch.ones_like(target)))
+
+    with torch.random.fork_rng(devices=[]):  # a training that is tried begins as one that is not
+        found = footprint(trial, multiple=forecaster.multiple, least=least)
+    weights = sum(each.nbytes for each in forecaster.parameters())
+    return Footprint(found.fixed + OPTIMISER_STATES * weights, found.base, found.each_in, found.each_out)
+
+
+def free_memory(device: str = "cpu") -> int | None:
+    """Bytes that a program may still take, or None where the machine does not say."""
+    if device == "cuda":
+        return torch.cuda.mem_get_info()[0]
+    found = [_available(), _left_to_the_group()]
+    return min((each for each in found if each is not None), default=None)
+
+
+def _available() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration, ValueError):
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _left_to_the_group() -> int | None:
+    """Below the limit of a container."""
+    for most, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:
+            limit, taken = (int((Path("/sys/fs/cgroup") / name).read_text()) for name in (most, used))
+        except (OSError, ValueError):  # no such group, or "max"
+            continue
+        return max(0, limit - taken)
+    return None
