@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nowcast.errors import InputError
 from nowcast.models.recall import recall
-from nowcast.models.recurrent import Kernels, RecurrentForecaster, start_near_persistence
+from nowcast.models.recurrent import Kernels, RecurrentForecaster, stacked, start_near_persistence
 from nowcast.models.sequence_convolution import Convolve, Field, SequenceConv2d
 
 __all__ = ["E3DLSTM", "E3DLSTMCell"]
@@ -125,15 +124,8 @@ class E3DLSTM(RecurrentForecaster):
         recalled: int | None = None,
     ) -> None:
         super().__init__(channels=channels, masked=masked, patch=patch, blend=blend)
-        if kernel % 2 == 0:
-            raise InputError("the side of a convolution must be odd", found=f"kernel {kernel}")
-        if len(set(hidden)) > 1:
-            raise InputError(
-                "E3D-LSTM's memory runs through all layers", found=f"hidden {tuple(hidden)}", needed="equal widths"
-            )
         self.recalled = recalled
-        inputs = [self.context_channels * patch**2, *hidden[:-1]]
-        self.layers = nn.ModuleList(E3DLSTMCell(below, own, kernel) for below, own in zip(inputs, hidden, strict=True))
+        self.layers = stacked(E3DLSTMCell, self.context_channels * patch**2, hidden, kernel)
         self.output = nn.Conv2d(DEPTH * hidden[-1], self.folded_channels, 1)
         if blend:
             start_near_persistence(self.output)
