@@ -12,13 +12,25 @@ from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.e3dlstm import E3DLSTM
 from nowcast.models.persistence import Persistence
 from nowcast.models.predrnn import PredRNN
+from nowcast.models.predrnn_plus_plus import PredRNNPlusPlus
 from nowcast.models.recurrent import RecurrentForecaster
 
-__all__ = ["E3DLSTM", "MODELS", "ConvLSTM", "Forecaster", "Persistence", "PredRNN", "RecurrentForecaster", "build"]
+__all__ = [
+    "E3DLSTM",
+    "MODELS",
+    "ConvLSTM",
+    "Forecaster",
+    "Persistence",
+    "PredRNN",
+    "PredRNNPlusPlus",
+    "RecurrentForecaster",
+    "build",
+]
 
 MODELS: dict[str, type[Forecaster]] = {
     "convlstm": ConvLSTM,
     "predrnn": PredRNN,
+    "predrnn++": PredRNNPlusPlus,
     "e3dlstm": E3DLSTM,
     "persistence": Persistence,
 }
