@@ -94,7 +94,7 @@ class Scaling(_Room):
 class Model(_Room):
     """What answers."""
 
-    name: Literal["convlstm", "predrnn", "e3dlstm"] = "convlstm"
+    name: Literal["convlstm", "predrnn", "predrnn++", "e3dlstm"] = "convlstm"
     hidden: tuple[Positive, ...] = Field((48, 48), min_length=1, description="channels of each layer")
     kernel: Positive = Field(3, description="odd side of the convolutions")
     patch: Positive | None = Field(None, description="pixels folded, along each side; by the field's size if not set")
