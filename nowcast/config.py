@@ -94,7 +94,7 @@ class Scaling(_Room):
 class Model(_Room):
     """What answers."""
 
-    name: Literal["convlstm", "multiscale", "predrnn", "e3dlstm"] = "convlstm"
+    name: Literal["convlstm", "multiscale", "predrnn", "predrnn++", "e3dlstm"] = "convlstm"
     hidden: tuple[Positive, ...] | None = Field(
         None, description="channels of each layer, or scale; by the model if not set", min_length=1
     )
@@ -119,7 +119,7 @@ class Model(_Room):
         for key, name in (("fed_back", "convlstm"), ("decoupling", "predrnn"), ("recalled", "e3dlstm")):
             if getattr(self, key) is not None and self.name != name:
                 raise ValueError(f"{key} is a setting of {name}, not of {self.name}")
-        if self.name in ("predrnn", "e3dlstm") and len(set(self.hidden or ())) > 1:
+        if self.name not in ("convlstm", "multiscale") and len(set(self.hidden or ())) > 1:
             raise ValueError(f"the memory of {self.name} runs through all layers: their widths must be equal")
         return self
 

@@ -133,7 +133,9 @@ def fit(
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --run")] = False,
     variable: Variable = None,
     channel: Channel = None,
-    model: Annotated[str | None, typer.Option(help="convlstm, multiscale, predrnn or e3dlstm [convlstm]")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="convlstm, multiscale, predrnn, predrnn++ or e3dlstm [convlstm]")
+    ] = None,
     hidden: Annotated[str | None, typer.Option(help="channels of each layer, such as 64,64")] = None,
     kernel: Annotated[int | None, typer.Option(help="side of the convolutions")] = None,
     context: Annotated[int | None, typer.Option(help="frames given")] = None,

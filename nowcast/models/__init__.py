@@ -13,6 +13,7 @@ from nowcast.models.e3dlstm import E3DLSTM
 from nowcast.models.multiscale import MultiscaleConvLSTM
 from nowcast.models.persistence import Persistence
 from nowcast.models.predrnn import PredRNN
+from nowcast.models.predrnn_plus_plus import PredRNNPlusPlus
 from nowcast.models.recurrent import RecurrentForecaster
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "MultiscaleConvLSTM",
     "Persistence",
     "PredRNN",
+    "PredRNNPlusPlus",
     "RecurrentForecaster",
     "build",
 ]
@@ -30,6 +32,7 @@ __all__ = [
 MODELS: dict[str, type[Forecaster]] = {
     "convlstm": ConvLSTM,
     "predrnn": PredRNN,
+    "predrnn++": PredRNNPlusPlus,
     "e3dlstm": E3DLSTM,
     "multiscale": MultiscaleConvLSTM,
     "persistence": Persistence,

@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nowcast.errors import InputError
 from nowcast.models.gates import remember
-from nowcast.models.recurrent import Kernels, RecurrentForecaster, start_near_persistence
+from nowcast.models.recurrent import Kernels, RecurrentForecaster, stacked, start_near_persistence
 from nowcast.models.sequence_convolution import Field, SequenceConv2d
 
 __all__ = ["PredRNN", "STLSTMCell"]
@@ -105,15 +104,8 @@ class PredRNN(RecurrentForecaster):
         decoupling: float = 0.0,
     ) -> None:
         super().__init__(channels=channels, masked=masked, patch=patch, blend=blend)
-        if kernel % 2 == 0:
-            raise InputError("the side of a convolution must be odd", found=f"kernel {kernel}")
-        if len(set(hidden)) > 1:
-            raise InputError(
-                "PredRNN's memory runs through all layers", found=f"hidden {tuple(hidden)}", needed="equal widths"
-            )
         self.decoupling = decoupling
-        inputs = [self.context_channels * patch**2, *hidden[:-1]]
-        self.layers = nn.ModuleList(STLSTMCell(below, own, kernel) for below, own in zip(inputs, hidden, strict=True))
+        self.layers = stacked(STLSTMCell, self.context_channels * patch**2, hidden, kernel)
         self.adapter = nn.Conv2d(hidden[0], hidden[0], 1, bias=False) if decoupling else None
         self.output = nn.Conv2d(hidden[-1], self.folded_channels, 1)
         if blend:

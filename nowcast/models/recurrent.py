@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from nowcast.errors import InputError
 from nowcast.models.base import Forecaster, last_observed
 from nowcast.models.sequence_convolution import Convolve, Field, Method, SequenceConv2d
 from nowcast.models.winograd import Scratch
 
-__all__ = ["Kernels", "RecurrentForecaster", "Teaching", "Unrolled", "start_near_persistence"]
+__all__ = ["Kernels", "RecurrentForecaster", "Teaching", "Unrolled", "stacked", "start_near_persistence"]
 
 NEWEST_SHARE = 2.0
 """Before training the newest frame has a share of sigmoid(2) = 0.88 in what is given out."""
@@ -197,6 +198,23 @@ class RecurrentForecaster(Forecaster):
 
     def _unfold(self, frames: Sequence[Tensor], size: torch.Size) -> Tensor:
         return F.pixel_shuffle(torch.stack(list(frames), dim=1), self.patch)[..., : size[0], : size[1]]
+
+
+def stacked(
+    cell: Callable[[int, int, int], nn.Module], inputs: int, hidden: Sequence[int], kernel: int
+) -> nn.ModuleList:
+    """Layers that one memory runs through, from the bottom to the top: `cell(inputs, hidden, kernel)` each.
+
+    Raises
+    ------
+    InputError
+        A kernel without a middle, or layers of different widths.
+    """
+    if kernel % 2 == 0:
+        raise InputError("the side of a convolution must be odd", found=f"kernel {kernel}")
+    if len(set(hidden)) > 1:
+        raise InputError("the memory runs through all layers", found=f"hidden {tuple(hidden)}", needed="equal widths")
+    return nn.ModuleList(cell(below, own, kernel) for below, own in zip([inputs, *hidden[:-1]], hidden, strict=True))
 
 
 def start_near_persistence(output: nn.Conv2d) -> None:

@@ -254,7 +254,7 @@ def _require_learnable(cube: xr.DataArray, settings: Settings, patch: tuple[int,
         raise InputError(
             f"training.teaching: {model.name} takes in no frames of its own, in place of which truth could be shown",
             found=asked.teaching,
-            next_step="leave it out, or take a model that is: predrnn, e3dlstm, or convlstm with fed_back: true",
+            next_step="leave it out, or take one that is: predrnn, predrnn++, e3dlstm, or convlstm with fed_back: true",
         )
 
 

@@ -139,6 +139,74 @@ class PredRNN(Literal):
         return self
 
 
+class CausalCell(nn.Module):
+    """Causal LSTM of arXiv:1804.06300, whose output gate is a tanh in its authors' code."""
+
+    def __init__(self, inputs: int, hidden: int, kernel: int) -> None:
+        super().__init__()
+        self.x, self.h = convolution(inputs, 7 * hidden, kernel), convolution(hidden, 4 * hidden, kernel)
+        self.c, self.m = convolution(hidden, 3 * hidden, kernel), convolution(hidden, 3 * hidden, kernel)
+        self.n, self.o = convolution(hidden, 4 * hidden, kernel), convolution(hidden, hidden, kernel)
+        self.last = convolution(2 * hidden, hidden, 1)
+
+    def forward(self, x: Tensor, h: Tensor, c: Tensor, m: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        ix, fx, gx, jx, ex, kx, ox = self.x(x).chunk(7, dim=1)
+        ih, fh, gh, oh = self.h(h).chunk(4, dim=1)
+        ic, fc, gc = self.c(c).chunk(3, dim=1)
+        jm, em, mm = self.m(m).chunk(3, dim=1)
+        c = torch.sigmoid(fx + fh + fc + 1) * c + torch.sigmoid(ix + ih + ic) * torch.tanh(gx + gh + gc)
+        jn, en, kn, on = self.n(c).chunk(4, dim=1)
+        m = torch.sigmoid(ex + em + en + 1) * torch.tanh(mm) + torch.sigmoid(jx + jm + jn) * torch.tanh(kx + kn)
+        o = torch.tanh(ox + oh + on + self.o(m))
+        return o * torch.tanh(self.last(torch.cat((c, m), dim=1))), c, m
+
+    def taken(self, cell: Any) -> None:
+        xg, hg, cg = cell.gates.weight.split(cell.gates.inputs, dim=1)  # i f g
+        xm, mm, nm = cell.memory_gates.weight.split(cell.memory_gates.inputs, dim=1)  # i' f'
+        xk, nk = cell.to_memory.weight.split(cell.to_memory.inputs, dim=1)
+        xo, ho, no, mo = cell.output_gate.weight.split(cell.output_gate.inputs, dim=1)
+        self.x.weight.copy_(torch.cat((xg, xm, xk, xo)))
+        self.h.weight.copy_(torch.cat((hg, ho)))
+        self.c.weight.copy_(cg)
+        self.m.weight.copy_(torch.cat((mm, cell.from_memory.weight)))
+        self.n.weight.copy_(torch.cat((nm, nk, no)))
+        self.o.weight.copy_(mo)
+        self.last.weight.copy_(cell.together.weight)
+
+
+class PredRNNPlusPlus(PredRNN):
+    """A gradient highway between the first and the second layer."""
+
+    cell = CausalCell
+
+    def __init__(self, inputs: int, hidden: int, layers: int, kernel: int, patch: int) -> None:
+        super().__init__(inputs, hidden, layers, kernel, patch)
+        self.below, self.z = convolution(hidden, 2 * hidden, kernel), convolution(hidden, 2 * hidden, kernel)
+
+    def begin(self, frame: Tensor) -> Any:
+        return super().begin(frame), self.zeros(frame)
+
+    def step(self, frame: Tensor, state: Any) -> tuple[Tensor, Any]:
+        (layers, m), z = state
+        after = []
+        for number, (cell, (h, c)) in enumerate(zip(self.cells, layers, strict=True)):
+            frame, c, m = cell(frame, h, c, m)
+            after.append((frame, c))
+            if number == 0:
+                p, u = (self.below(frame) + self.z(z)).chunk(2, dim=1)
+                z = torch.sigmoid(u) * torch.tanh(p) + (1 - torch.sigmoid(u)) * z
+                frame = z
+        return self.last(frame), ((after, m), z)
+
+    @torch.no_grad()
+    def taken(self, model: Any) -> PredRNNPlusPlus:
+        super().taken(model)
+        below, z = model.highway.gates.weight.split(model.highway.gates.inputs, dim=1)
+        self.below.weight.copy_(below)
+        self.z.weight.copy_(z)
+        return self
+
+
 class SlabConvolution(nn.Conv3d):
     """Two places deep, zero after the last, as its authors' "same" padding is."""
 
@@ -217,4 +285,4 @@ class E3DLSTM(Literal):
         return self
 
 
-NETWORKS = {"convlstm": ConvLSTM, "predrnn": PredRNN, "e3dlstm": E3DLSTM}
+NETWORKS = {"convlstm": ConvLSTM, "predrnn": PredRNN, "predrnn++": PredRNNPlusPlus, "e3dlstm": E3DLSTM}

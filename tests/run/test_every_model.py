@@ -19,7 +19,7 @@ FILES = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("field", FILES)
-@pytest.mark.parametrize("model", ["convlstm", "predrnn", "e3dlstm"])
+@pytest.mark.parametrize("model", ["convlstm", "multiscale", "predrnn", "predrnn++", "e3dlstm"])
 def test_a_network_goes_the_whole_way(model: str, field: str, shared_data: Path, tmp_path: Path) -> None:
     path = shared_data / FILES[field]
     options = {"size": "24x24"}

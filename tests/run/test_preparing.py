@@ -97,7 +97,11 @@ def test_a_loss_s_patches_are_told_with_what_to_do(showers: xr.DataArray) -> Non
     ("training", "flags", "said"),
     [
         ("lead_weights: [1, 0.5]", {}, ("lead_weights: each lead time", "2 weights for a horizon of 3", "--horizon 2")),
-        ("teaching: scheduled", {}, ("convlstm takes in no frames of its own", "scheduled", "predrnn, e3dlstm")),
+        (
+            "teaching: scheduled",
+            {},
+            ("convlstm takes in no frames of its own", "scheduled", "predrnn++, e3dlstm"),
+        ),
         ("teaching: reverse", {}, ("convlstm takes in no frames of its own", "reverse", "fed_back: true")),
         ("thresholds: [1]", {"loss": {"mse": 1.0}}, ("none of the losses has any", "mse", "balanced_mse")),
     ],
