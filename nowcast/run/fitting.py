@@ -67,6 +67,7 @@ def fit(
     batch: int | None = None,
     epochs: int | None = None,
     max_minutes: float | None = None,
+    precision: str | None = None,
     low_memory: bool | None = None,
     seed: int | None = None,
     events: str | None = None,
@@ -92,6 +93,8 @@ def fit(
         Go on with the run in that folder from its last checkpoint, with its own settings.
     options
         What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`.
+    precision
+        Of convolutions: `"float32"` or `"bfloat16"`, for GPUs; what they are added to stays float32.
     low_memory
         Steps are worked out again on the way back: about a quarter slower, and less memory.
     adversarial
@@ -213,6 +216,7 @@ def _fitted(
             max_minutes=max_minutes,
             adversarial=settings.training.adversarial,
             curriculum=curriculum,
+            precision=settings.training.precision,
         )
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
     settings = settings.model_copy(update={"training": settings.training.model_copy(update={"epochs": budget.epochs})})
@@ -232,6 +236,7 @@ def _fitted(
         patience=settings.training.patience,
         adversarial=settings.training.adversarial,
         curriculum=curriculum,
+        precision=settings.training.precision,
         resume=resume,
     )
     tell(

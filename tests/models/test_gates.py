@@ -35,3 +35,23 @@ def test_a_memory_takes_in_and_forgets() -> None:
     torch.testing.assert_close(taken, torch.sigmoid(i) * torch.tanh(g))
     torch.testing.assert_close(after, taken + torch.sigmoid(f + 1) * memory)
     assert torch.equal(remember(gates, None)[0], taken)
+
+
+def test_under_autocast_what_is_too_small_for_half_precision_is_gathered() -> None:
+    """A cell of 1 that takes in 0.001 a hundred times: the next number of bfloat16 is 1.0078."""
+    taken, kept = torch.tensor(0.001).logit(), torch.tensor(20.0)
+    lstm_gates = torch.tensor([taken, kept, 0.0, 20.0], dtype=torch.bfloat16).view(1, 4, 1, 1)
+    cell = memory = torch.ones(1, 1, 1, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        for _ in range(100):
+            hidden, cell = lstm(lstm_gates, cell)
+            memory, _ = remember(lstm_gates[:, [0, 1, 3]], memory)
+    assert hidden.dtype == torch.bfloat16
+    for gathered in (cell, memory):
+        assert gathered.item() == pytest.approx(1.1, abs=1e-3)
+
+
+def test_outside_of_autocast_half_precision_is_left_as_it_is() -> None:
+    gates, cell = torch.randn(2, 12, 3, 4).bfloat16(), torch.randn(2, 3, 3, 4).bfloat16()
+    assert {each.dtype for each in lstm(gates, cell)} == {torch.bfloat16}
+    assert remember(gates[:, :9], cell)[0].dtype == torch.bfloat16
