@@ -38,17 +38,21 @@ def test_a_memory_takes_in_and_forgets() -> None:
 
 
 def test_under_autocast_what_is_too_small_for_half_precision_is_gathered() -> None:
-    """A cell of 1 that takes in 0.001 a hundred times: the next number of bfloat16 is 1.0078."""
-    taken, kept = torch.tensor(0.001).logit(), torch.tensor(20.0)
-    lstm_gates = torch.tensor([taken, kept, 0.0, 20.0], dtype=torch.bfloat16).view(1, 4, 1, 1)
-    cell = memory = torch.ones(1, 1, 1, 1)
+    """A cell that takes in 0.01 and forgets 0.001 of itself, 400 times: bfloat16 knows nothing between 0.996 and 1."""
+    i, f, o, g = gates = torch.tensor([0.01, 0.999, 0.5, 0.99]).logit().bfloat16()
+    taken, kept = (i.double().sigmoid() * g.double().tanh(), f.double().sigmoid())
+    expected = (taken * (1 - kept**400) / (1 - kept)).item()
+    cell = memory = None
     with torch.autocast("cpu", torch.bfloat16):
-        for _ in range(100):
-            hidden, cell = lstm(lstm_gates, cell)
-            memory, _ = remember(lstm_gates[:, [0, 1, 3]], memory)
+        for _ in range(400):
+            hidden, cell = lstm(gates.view(1, 4, 1, 1), cell)
+            memory, _ = remember(torch.stack([i, f - 1, g]).view(1, 3, 1, 1), memory)
     assert hidden.dtype == torch.bfloat16
-    for gathered in (cell, memory):
-        assert gathered.item() == pytest.approx(1.1, abs=1e-3)
+    assert cell is not None
+    assert memory is not None
+    assert (cell.dtype, memory.dtype) == (torch.float32, torch.float32)
+    assert cell.item() == pytest.approx(expected, rel=1e-4)
+    assert memory.item() == pytest.approx(expected, rel=0.03)  # f - 1 is rounded
 
 
 def test_outside_of_autocast_half_precision_is_left_as_it_is() -> None:
