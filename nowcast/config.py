@@ -171,6 +171,7 @@ class Training(_Room):
         None, description="of the losses that have some, in the field's units; as the scores' if not set", min_length=1
     )
     lead_weights: tuple[PositiveFloat, ...] | None = Field(None, description="how much each lead time counts")
+    precision: Literal["float32", "bfloat16"] = Field("float32", description="of convolutions; the rest stays float32")
     low_memory: bool | None = Field(
         None, description="work steps out again on the way back, and remember less; if they do not fit, if not set"
     )
@@ -231,6 +232,7 @@ FLAGS = {
     "loss": "training.loss",
     "optimiser": "training.optimiser",
     "learning_rate": "training.learning_rate",
+    "precision": "training.precision",
     "low_memory": "training.low_memory",
     "adversarial": "training.adversarial",
     "seed": "training.seed",

@@ -36,7 +36,8 @@ class Discriminator(nn.Module):
     The two branches of DGMR (Ravuri et al. 2021, doi:10.1038/s41586-021-03854-z), made small: a few plain
     convolutions each, judging overlapping patches (Isola et al. 2017, arXiv:1611.07004) of 40 and 80 pixels, so that
     any size of field and any number of frames will do. Every layer has spectral norm (Miyato et al. 2018,
-    arXiv:1802.05957). Missing pixels are 0 in truth and forecast alike and tell nothing.
+    arXiv:1802.05957), and so autocast does not reach into it. Missing pixels are 0 in truth and forecast alike and tell
+    nothing.
 
     Parameters
     ----------
@@ -107,12 +108,13 @@ class Discriminator(nn.Module):
         if self.masked:
             following = torch.cat((following, observed.to(following)), dim=2)
         looked_at = following[:, self._drawn(following.shape[1], step)]
-        judged = self.spatial(_folded(looked_at.flatten(0, 1), SPATIAL_FOLD))
         sequence = _folded(torch.cat((context, following), dim=1), TEMPORAL_FOLD)
-        return Logits(
-            spatial=judged.unflatten(0, looked_at.shape[:2])[:, :, 0],
-            temporal=self.temporal(sequence.transpose(1, 2))[:, 0],
-        )
+        with torch.autocast(following.device.type, enabled=False):
+            judged = self.spatial(_folded(looked_at.flatten(0, 1), SPATIAL_FOLD))
+            return Logits(
+                spatial=judged.unflatten(0, looked_at.shape[:2])[:, :, 0],
+                temporal=self.temporal(sequence.transpose(1, 2))[:, 0],
+            )
 
     def _drawn(self, horizon: int, step: int) -> Tensor:
         """By the step alone: a training taken up again draws as one in a single piece."""

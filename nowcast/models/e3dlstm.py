@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nowcast.models.gates import wide
 from nowcast.models.recall import recall
 from nowcast.models.recurrent import Kernels, RecurrentForecaster, stacked, start_near_persistence
 from nowcast.models.sequence_convolution import Convolve, Field, SequenceConv2d
@@ -72,14 +73,14 @@ class E3DLSTMCell(nn.Module):
         """To the next state and the next memory."""
         opened = _along(kernels[self.gates], frame, layer.hidden or (None,) * DEPTH)
         i, g, r, o = opened.chunk(4, dim=1)
-        i, g, r = torch.sigmoid(i), torch.tanh(g), torch.sigmoid(r)
+        i, g, r = torch.sigmoid(wide(i)), torch.tanh(wide(g)), torch.sigmoid(r)
         if layer.cell is None:  # the normalisation of zeros
             cell = i * g + self.norm.bias[:, None, None, None]
         else:
             cell = self.norm(layer.cell + recall(r, layer.past, layer.blanks)) + i * g
-        taken = _along(kernels[self.from_frame], frame)
+        taken = wide(_along(kernels[self.from_frame], frame))
         if memory is not None:
-            held = _along(kernels[self.from_memory], memory)
+            held = wide(_along(kernels[self.from_memory], memory))
             taken = taken + held[:, : 3 * self.hidden]
         i, g, f = taken.chunk(3, dim=1)
         after = torch.sigmoid(i) * torch.tanh(g)

@@ -1,4 +1,7 @@
-"""The gates of an LSTM, point by point, as one operation: little is remembered for the way back."""
+"""The gates of an LSTM, point by point, as one operation: little is remembered for the way back.
+
+Under autocast convolutions give half precision; what is gathered over the steps stays in single precision.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,15 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-__all__ = ["lstm", "remember"]
+__all__ = ["lstm", "remember", "wide"]
+
+HALVES = (torch.float16, torch.bfloat16)
+
+
+def wide(values: Tensor) -> Tensor:
+    """In single precision, if autocast made them half: to be added to what many steps gather."""
+    halved = values.dtype in HALVES and torch.is_autocast_enabled(values.device.type)
+    return values.float() if halved else values
 
 
 def lstm(gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -24,16 +35,16 @@ def lstm(gates: Tensor, cell: Tensor | None) -> tuple[Tensor, Tensor]:
     Returns
     -------
     tuple
-        `h'` and `c'`, `(b c h w)` each.
+        `h'` in the type of `gates`, and `c'`, `(b c h w)` each.
     """
     if gates.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
         hidden, after = _Gates.apply(gates, cell)  # type: ignore[no-untyped-call]
         return hidden, after
-    i, f, o, g = gates.chunk(4, dim=1)
+    i, f, o, g = wide(gates).chunk(4, dim=1)
     after = torch.sigmoid(i) * torch.tanh(g)
     if cell is not None:
         after = after + torch.sigmoid(f) * cell
-    return torch.sigmoid(o) * torch.tanh(after), after
+    return (torch.sigmoid(o) * torch.tanh(after)).to(gates.dtype), after
 
 
 def remember(gates: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -41,7 +52,7 @@ def remember(gates: Tensor, memory: Tensor | None) -> tuple[Tensor, Tensor]:
 
     `gates` `(b 3c h w)` are i, f and g before their functions; `memory` `(b c h w)`, or None for zeros.
     """
-    i, f, g = gates.chunk(3, dim=1)
+    i, f, g = wide(gates).chunk(3, dim=1)
     taken = torch.sigmoid(i) * torch.tanh(g)
     return (taken if memory is None else torch.addcmul(taken, torch.sigmoid(f + 1.0), memory)), taken
 

@@ -122,7 +122,8 @@ class PredRNN(RecurrentForecaster):
             layers.append(layer)
             field = layer.hidden
             if self.adapter is not None and self.training:
-                term = _alike(*(self.adapter(part).flatten(2) for part in taken))
+                with torch.autocast(frame.device.type, enabled=False):  # of a loss
+                    term = _alike(*(self.adapter(part).flatten(2) for part in taken))
                 apart = term if apart is None else apart + term
         return State(tuple(layers), memory, apart, state.steps + 1)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nowcast.models.gates import remember
+from nowcast.models.gates import remember, wide
 from nowcast.models.recurrent import Kernels, RecurrentForecaster, stacked, start_near_persistence
 from nowcast.models.sequence_convolution import Convolve, Field, SequenceConv2d
 
@@ -63,7 +63,8 @@ class CausalLSTMCell(nn.Module):
         opened = torch.cat(
             (kernels[self.memory_gates]([frame, memory, cell]), kernels[self.to_memory]([frame, cell])), dim=1
         )
-        above = Field(remember(opened, None if memory is None else torch.tanh(kernels[self.from_memory]([memory])))[0])
+        held = None if memory is None else torch.tanh(wide(kernels[self.from_memory]([memory])))
+        above = Field(remember(opened, held)[0])
         output = torch.tanh(kernels[self.output_gate]([frame, layer.hidden, cell, above]))
         shown = torch.tanh(self.together(torch.cat((cell.values, above.values), dim=1)))
         return Layer(Field(output * shown), cell), above
@@ -86,7 +87,7 @@ class GradientHighway(nn.Module):
 
     def forward(self, frame: Field, highway: Field | None, convolve: Convolve) -> Field:
         """`convolve` is `self.gates.for_sequence(...)`; `highway` is None for zeros."""
-        p, u = convolve([frame, highway]).chunk(2, dim=1)
+        p, u = wide(convolve([frame, highway])).chunk(2, dim=1)
         p, u = torch.tanh(p), torch.sigmoid(u)
         return Field(u * p if highway is None else torch.lerp(highway.values, p, u))
 

@@ -155,6 +155,7 @@ class RecurrentForecaster(Forecaster):
 
     def _given_out(self, state: State, kernels: Kernels, newest: Tensor) -> tuple[Tensor, State]:
         frame, state = self.emit(state, kernels) if self.fed_back else self._step(self.emit, None, state, kernels)
+        frame = frame.to(newest.dtype)  # autocast's convolutions give half precision
         if self.blend:
             own, share = frame.chunk(2, dim=1)
             frame = torch.lerp(own, newest, torch.sigmoid(share))

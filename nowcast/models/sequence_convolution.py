@@ -60,10 +60,12 @@ class SequenceConv2d(nn.Conv2d):
         Convolutions that are not worked out at the same time may share a scratch.
         """
         taps = self.kernel_size[0]
-        if method == "direct" or taps not in winograd.TAPS or torch.is_autocast_enabled(like.device.type):
-            return self._direct
-        pays = winograd.pays(self.in_channels, self.out_channels, taps, (len(like), *like.shape[-2:]), like)
-        return self._transformed(scratch or winograd.Scratch()) if pays or method == "winograd" else self._direct
+        wanted = method == "winograd" or (
+            method == "auto"
+            and winograd.pays(self.in_channels, self.out_channels, taps, (len(like), *like.shape[-2:]), like)
+        )
+        possible = wanted and taps in winograd.TAPS and not torch.is_autocast_enabled(like.device.type)
+        return self._transformed(scratch or winograd.Scratch()) if possible else self._direct
 
     def _direct(self, fields: Sequence[Field | None]) -> Tensor:
         there = [field.values for field in fields if field is not None]

@@ -68,6 +68,7 @@ def fit(
     batch: int | None = None,
     epochs: int | None = None,
     max_minutes: float | None = None,
+    precision: str | None = None,
     low_memory: bool | None = None,
     seed: int | None = None,
     events: str | None = None,
@@ -93,6 +94,8 @@ def fit(
         Go on with the run in that folder from its last checkpoint, with its own settings.
     options
         What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`.
+    precision
+        Of convolutions: `"float32"` or `"bfloat16"`, for GPUs; what they are added to stays float32.
     low_memory
         Steps are worked out again on the way back: about a quarter slower, and less memory; None: if they must be.
     adversarial
@@ -213,6 +216,7 @@ def _fitted(
             max_minutes=max_minutes,
             adversarial=settings.training.adversarial,
             curriculum=curriculum,
+            precision=settings.training.precision,
         )
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
     settled = {
@@ -236,6 +240,7 @@ def _fitted(
         patience=settings.training.patience,
         adversarial=settings.training.adversarial,
         curriculum=curriculum,
+        precision=settings.training.precision,
         resume=resume,
     )
     tell(

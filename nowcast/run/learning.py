@@ -38,6 +38,8 @@ def settled(parts: Sequence[Prepared]) -> list[Prepared]:
         tell(f"teaching {training.teaching}: {TAUGHT[training.teaching]} (training.teaching)")
     if training.lead_weights is not None:
         tell(f"leads    the loss of each lead time counts {_listed(training.lead_weights)}")
+    if training.precision == "bfloat16":
+        tell("numbers  bfloat16 in convolutions; memory cells, losses and weights stay float32 (--precision)")
     if not THRESHOLDED.keys() & training.loss:
         return list(parts)
     training = training.model_copy(update={"thresholds": _thresholds(parts)})

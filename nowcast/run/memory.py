@@ -23,8 +23,9 @@ __all__ = ["fitted_into_memory"]
 SMALL = 200_000
 """Pixels of all frames of a batch that fit anywhere: a gigabyte at the most that the published networks take."""
 
-ALLOCATOR = 1.3
-"""Of what tensors hold, what the process takes for them at most (`tests/benchmarks/bench_full_size.py`)."""
+ALLOCATOR, LIBRARIES = 1.7, 100_000_000
+"""What a process takes at most: so many times what its tensors hold, for memory comes back in pieces, and so many bytes
+for what is loaded with the first step (`tests/benchmarks/bench_full_size.py`)."""
 
 
 def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
@@ -57,11 +58,12 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
             device=device,
             adversarial=prepared.settings.training.adversarial,
             curriculum=curriculum,
+            precision=prepared.settings.training.precision,
             least=max(SMALLEST.get(name, 1) for name in prepared.settings.training.loss),
         )
 
     def taken(by: Footprint) -> float:
-        return ALLOCATOR * by.bytes(pixels=pixels, context=window.context, horizon=window.horizon)
+        return LIBRARIES + ALLOCATOR * by.bytes(pixels=pixels, context=window.context, horizon=window.horizon)
 
     found, why = tried(), ""
     if free is not None and taken(found) > free and asked is None and isinstance(forecaster, RecurrentForecaster):
@@ -71,7 +73,7 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
     tell(f"memory   a step takes up to {told(taken(found))}{beside}{why}")
     if free is None or taken(found) <= free:
         return
-    most = found.most(free / ALLOCATOR, context=window.context, horizon=window.horizon)
+    most = found.most((free - LIBRARIES) / ALLOCATOR, context=window.context, horizon=window.horizon)
     fewer, side = most // (height * width), math.isqrt(most)
     smaller = f"--patch {side // forecaster.multiple * forecaster.multiple} --batch 1"
     raise MachineError(

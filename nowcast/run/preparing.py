@@ -78,6 +78,7 @@ class Prepared:
             "scaler": {**self.scaler.to_dict(), "reason": ""},
             "model": {"name": self.settings.model.name, **self.keywords()},
             "gaps": None if self.gaps["policy"] == "skip" else self.gaps,
+            "precision": None if (own := self.settings.training.precision) == "float32" else own,
         }
 
 

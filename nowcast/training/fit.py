@@ -10,7 +10,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 import torch
@@ -35,6 +35,10 @@ DEFAULT_MINUTES = 6.0
 
 WARM_UP = 100
 """Steps of an adversarial training with the loss alone, or a tenth of all, whichever is less."""
+
+
+Precision = Literal["float32", "bfloat16"]
+"""Of convolutions: with bfloat16 torch's autocast is around each step, and weights, cells and losses stay float32."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +75,14 @@ def plan_budget(
     max_minutes: float | None = None,
     adversarial: float | None = None,
     curriculum: Curriculum | None = None,
+    precision: Precision = "float32",
 ) -> Budget:
     """Time a few steps on a copy of the forecaster and settle the number of epochs.
 
     Parameters
     ----------
-    adversarial, curriculum
-        As `fit`: such steps take longer.
+    adversarial, curriculum, precision
+        As `fit`: such steps take another time.
 
     Raises
     ------
@@ -96,7 +101,8 @@ def plan_budget(
     durations = []
     for _ in range(3):
         start = time.perf_counter()
-        trial.rehearse(batch)
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+            trial.rehearse(batch)
         if device == "cuda":
             torch.cuda.synchronize()
         durations.append(time.perf_counter() - start)
@@ -125,6 +131,7 @@ def fit(
     clip: float = 1.0,
     adversarial: float | None = None,
     curriculum: Curriculum | None = None,
+    precision: Precision = "float32",
     resume: bool = False,
 ) -> Outcome:
     """Train in place; the weights that did best on validation stand in the forecaster afterwards.
@@ -141,6 +148,8 @@ def fit(
         Weight of a discriminator's term beside the loss (see `Adversarial`); None: the loss alone.
     curriculum
         What a network that is fed its own frames is shown of the truth (see `Curriculum`); None: nothing.
+    precision
+        Of convolutions; weights, memory cells and losses are float32 with either.
     resume
         Go on from `checkpoints/last.ckpt`.
 
@@ -202,6 +211,7 @@ def fit(
         trainer = L.Trainer(
             max_epochs=budget.epochs,
             callbacks=[*callbacks, Progress(line, budget.epochs)],
+            precision="bf16-mixed" if precision == "bfloat16" else "32-true",
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,

@@ -13,7 +13,7 @@ from nowcast.losses import Loss
 from nowcast.models import Forecaster
 from nowcast.models.footprint import Footprint, footprint
 from nowcast.tensors import Batch
-from nowcast.training.fit import a_task
+from nowcast.training.fit import Precision, a_task
 from nowcast.training.teaching import Curriculum
 
 __all__ = ["free_memory", "step_memory"]
@@ -29,6 +29,7 @@ def step_memory(
     device: str = "cpu",
     adversarial: float | None = None,
     curriculum: Curriculum | None = None,
+    precision: Precision = "float32",
     least: int = 1,
 ) -> Footprint:
     """What a step holds of tensors at most: weights, their gradients and the optimiser's states, and all frames' work.
@@ -39,7 +40,7 @@ def step_memory(
     ----------
     loss
         One that takes any number of lead times.
-    adversarial, curriculum
+    adversarial, curriculum, precision
         As `fit`.
     least
         Smallest side of a field that the loss takes.
@@ -50,7 +51,8 @@ def step_memory(
         task = a_task(copy.deepcopy(forecaster), loss, adversarial=adversarial, curriculum=curriculum).to(device)
         frames = torch.rand(1, context, channels * (2 if masked else 1), *size, device=device)
         target = torch.rand(1, horizon, channels, *size, device=device)
-        return task.whole(Batch(frames, target, torch.ones_like(target)))
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+            return task.whole(Batch(frames, target, torch.ones_like(target)))
 
     with torch.random.fork_rng(devices=[]):  # a training that is tried begins as one that is not
         found = footprint(trial, multiple=forecaster.multiple, least=least)

@@ -181,3 +181,11 @@ def test_what_is_settled_is_told_and_kept_with_the_run_and_no_missing_value_reac
     run.fit(holed, run=tmp_path / "run", resume=True, epochs=3, progress=False)
     assert set(frames) == {(2, True), (3, True)}
     assert config.resolve(tmp_path / "run" / "config.yaml").training.thresholds == (0.1, 1.0, 5.0)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_lower_precision_is_told(
+    precision: str, showers: xr.DataArray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settled([prepare(showers, settings(tmp_path, precision=precision))])
+    assert ("numbers  bfloat16 in convolutions" in capsys.readouterr().err) == (precision == "bfloat16")
