@@ -129,3 +129,20 @@ def test_the_page_on_large_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         nowcast.open_cube("copy.zarr").drop_attrs(deep=False).compute(),
         nowcast.open_cube("archive.nc").drop_attrs(deep=False).compute(),
     )
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_page_on_fields_of_full_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / "how_to" / "full_size_fields.md"
+    monkeypatch.chdir(tmp_path)
+    nowcast.write_cube(advected_echoes(frames=40, size=160), "composite.zarr")
+    commands = blocks(page, "sh")[0].strip().splitlines()
+    assert len(commands) == 3
+    for command in commands:
+        words = shlex.split(command, comments=True)[1:]
+        short = ["--epochs", "1", "--hidden", "4,4", "--context", "3", "--horizon", "2", "--stride", "4"]
+        monkeypatch.setattr("sys.argv", ["nowcast", *words, *short])
+        try:
+            cli.main()
+        except SystemExit as end:
+            assert not end.code, f"{command!r} ended with {end.code}"  # noqa: PT017

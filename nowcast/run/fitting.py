@@ -12,18 +12,16 @@ from typing import Any
 import torch
 import xarray as xr
 
-from nowcast import config, model_file, report
-from nowcast.atomic import replacing, write_text
+from nowcast import config, model_file
+from nowcast.atomic import write_text
 from nowcast.config import Settings
 from nowcast.cube import grid_step, iso, label, time_step
 from nowcast.models import Forecaster, RecurrentForecaster
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
-from nowcast.rollout import usable_references, with_empty_marked
 from nowcast.run import folder
 from nowcast.run.emphasis import drawn_by, turned
-from nowcast.run.evaluation import score_beside_persistence
-from nowcast.run.forecasting import predict
+from nowcast.run.judging import judge
 from nowcast.run.learning import objective, settled
 from nowcast.run.memory import fitted_into_memory
 from nowcast.run.preparing import Prepared
@@ -37,9 +35,6 @@ __all__ = ["fit"]
 
 LITTLE_REUSE = 2.0
 """A pass that uses each byte it decodes less often is spent decoding."""
-
-MOST_SCORED = 20_000_000
-"""Pixels of forecasts that are scored at the end of fit, about a minute's work on two cores."""
 
 
 def fit(
@@ -250,7 +245,7 @@ def _fitted(
     model_file.save(place / folder.MODEL, forecaster, _card(parts))
     judged = []
     for number, part in enumerate(parts, 1):
-        scores = _judge(part, forecaster, settings, place / folder.numbered(folder.PICTURE, number))
+        scores = judge(part, forecaster, place / folder.numbered(folder.PICTURE, number))
         scores.attrs.update(run=str(place), model_file=str(place / folder.MODEL))
         table = place / folder.numbered(folder.SCORES, number)
         write_dataset(scores, table)
@@ -288,37 +283,3 @@ def _card(parts: Sequence[Prepared]) -> model_file.Card:
         gaps=prepared.gaps,
         other_grids=[grid_step(part.cube) for part in parts[1:]],
     )
-
-
-def _judge(prepared: Prepared, forecaster: Forecaster, settings: Settings, picture: Path) -> xr.Dataset:
-    """Whole-field forecasts from the test part's reference times, scored beside persistence; one of them drawn."""
-    window = prepared.plans["test"]
-    most = max(1, min(settings.scores.most_references, MOST_SCORED // (window.horizon * prepared.cube[0].size)))
-    references = window.references
-    picked = references if len(references) <= most else [references[i * len(references) // most] for i in range(most)]
-    if len(picked) < len(references):
-        tell(f"test     {len(picked)} of the {len(references)} starting times are scored, evenly spread")
-    cube, most = prepared.cube, prepared.gaps["most"]
-    if most:
-        cube = with_empty_marked(cube, picked, window.context)
-        picked = sorted({*picked} & {*usable_references(cube, window.context, most_missing=most)})
-    predicted = predict(
-        forecaster,
-        prepared.scaler,
-        cube,
-        title="test",
-        context=window.context,
-        horizon=window.horizon,
-        references=picked,
-        name=settings.model.name,
-        gaps=prepared.gaps,
-    )
-    scores = score_beside_persistence(
-        predicted,
-        prepared.cube,
-        thresholds=settings.scores.thresholds,
-        scales=settings.scores.scales,
-    )
-    with replacing(picture) as aside:
-        report.picture(predicted, prepared.cube, aside)
-    return scores

@@ -1,0 +1,55 @@
+"""What a model that was just trained is worth on the part of time that it never saw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xarray as xr
+
+from nowcast import report
+from nowcast.atomic import replacing
+from nowcast.models import Forecaster
+from nowcast.progress import tell
+from nowcast.rollout import usable_references, with_empty_marked
+from nowcast.run.evaluation import score_beside_persistence
+from nowcast.run.forecasting import predict
+from nowcast.run.preparing import Prepared
+
+__all__ = ["judge"]
+
+MOST_SCORED = 20_000_000
+"""Pixels of forecasts that are scored at the end of fit, about a minute's work on two cores."""
+
+
+def judge(prepared: Prepared, forecaster: Forecaster, picture: Path) -> xr.Dataset:
+    """Whole-field forecasts from the test part's reference times, scored beside persistence; one of them drawn."""
+    settings, window = prepared.settings, prepared.plans["test"]
+    most = max(1, min(settings.scores.most_references, MOST_SCORED // (window.horizon * prepared.cube[0].size)))
+    references = window.references
+    picked = references if len(references) <= most else [references[i * len(references) // most] for i in range(most)]
+    if len(picked) < len(references):
+        tell(f"test     {len(picked)} of the {len(references)} starting times are scored, evenly spread")
+    cube, most = prepared.cube, prepared.gaps["most"]
+    if most:
+        cube = with_empty_marked(cube, picked, window.context)
+        picked = sorted({*picked} & {*usable_references(cube, window.context, most_missing=most)})
+    predicted = predict(
+        forecaster,
+        prepared.scaler,
+        cube,
+        title="test",
+        context=window.context,
+        horizon=window.horizon,
+        references=picked,
+        name=settings.model.name,
+        gaps=prepared.gaps,
+    )
+    scores = score_beside_persistence(
+        predicted,
+        prepared.cube,
+        thresholds=settings.scores.thresholds,
+        scales=settings.scores.scales,
+    )
+    with replacing(picture) as aside:
+        report.picture(predicted, prepared.cube, aside)
+    return scores

@@ -1,0 +1,36 @@
+"""The test part is scored whole, or from starting times spread evenly over it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nowcast import config
+from nowcast.datasets import advected_echoes
+from nowcast.run.judging import judge
+from nowcast.run.preparing import Prepared, prepare
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Prepared:
+    flags = {"context": 3, "horizon": 2, "hidden": [4]}
+    return prepare(advected_echoes(frames=120, size=24), config.resolve(flags=flags))
+
+
+@pytest.mark.parametrize("most", [2, 5, 40])
+def test_no_more_starting_times_than_asked_are_scored_and_they_are_spread(
+    prepared: Prepared, most: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = prepared.settings.model_copy(update={"scores": config.Scores(most_references=most)})
+    part = replace(prepared, settings=asked)
+    there = len(prepared.plans["test"].references)
+    scores = judge(part, part.forecaster(), tmp_path / "picture.png")
+    assert scores.attrs["forecasts"] == min(most, there) if "forecasts" in scores.attrs else True
+    assert set(scores["forecaster"].values) == {"convlstm", "persistence"}
+    assert np.isfinite(scores["mse"]).all()
+    assert (tmp_path / "picture.png").stat().st_size > 1000
+    shown = "".join(capsys.readouterr())
+    assert (f"{most} of the {there} starting times are scored, evenly spread" in shown) is (most < there)
