@@ -353,3 +353,31 @@ def test_an_unknown_optimiser_is_refused_before_anything_is_written(tmp_path: Pa
     with pytest.raises(InputError, match="optimiser 'sgd' is not known"):
         fitted(tmp_path, network(), optimiser="sgd")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_both_ways_to_convolve_train_alike(tmp_path: Path) -> None:
+    """A whole run of each: the losses coincide, and what was learnt answers the same either way."""
+    runs, trained = {}, {}
+    for way in ("direct", "winograd"):
+        model = network(hidden=16)
+        model.convolution = way  # type: ignore[assignment]
+        fitted(tmp_path / way, model, epochs=8, learning_rate=0.02)
+        runs[way], trained[way] = read_history(tmp_path / way), model
+    assert runs["direct"][-1]["validation"] < 0.8 * runs["direct"][0]["validation"]
+    for one, other in zip(runs["direct"], runs["winograd"], strict=True):
+        for name in ("training", "validation"):
+            assert other[name] == pytest.approx(one[name], rel=2e-3)
+    model = trained["direct"].train()
+    began = network(hidden=16)
+    grown = max(each.abs().max().item() for each in model.parameters())
+    assert grown > 2 * max(each.abs().max().item() for each in began.encoder.parameters() if each.dim() > 1)
+    context, answers, gradients = torch.rand(2, 3, 1, 16, 16), [], []
+    for way in ("direct", "winograd"):
+        model.convolution = way  # type: ignore[assignment]
+        model.zero_grad()
+        answers.append(model(context, 4))
+        answers[-1].square().mean().backward()
+        gradients.append([each.grad.clone() for each in model.parameters() if each.grad is not None])
+    torch.testing.assert_close(*answers, rtol=0, atol=1e-5)
+    for one, other in zip(*gradients, strict=True):
+        assert (one - other).norm() <= 1e-4 * one.norm()
