@@ -1,7 +1,7 @@
 """Skill of `nowcast fit`, as it comes and with one choice undone at a time, beside persistence, by lead time.
 
-    python tests/benchmarks/bench_skill_radar.py [--data synthetic|melbourne] [--minutes 2.5] [--seeds 1]
-                                                 [--variants default,fold-4,fold-8,no-blend]
+    python tests/benchmarks/bench_skill_radar.py [--data synthetic|melbourne] [--minutes 2.5] [--seeds 1] [--threads N]
+                                                 [--variants default,fold-4,fold-8,no-blend,multiscale-4,multiscale-8]
 
 For each variant the ratio of MSE to persistence's (below 1: better) and CSI at the second threshold, medians over the
 seeds; seeds and variants are interleaved. Scores are those of the test part.
@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 import xarray as xr
 
 import nowcast
@@ -27,6 +28,8 @@ VARIANTS = {
     "fold-4": "model: {patch: 4}",
     "fold-8": "model: {patch: 8}",
     "no-blend": "model: {blend: false}",
+    "multiscale-4": "model: {name: multiscale, patch: 4}",
+    "multiscale-8": "model: {name: multiscale, patch: 8}",
 }
 
 
@@ -48,8 +51,11 @@ def main() -> None:
     parser.add_argument("--data", choices=("synthetic", "melbourne"), default="synthetic")
     parser.add_argument("--minutes", type=float, default=2.5)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--variants", default="default,fold-4,no-blend")
     arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
     cube = advected_echoes() if arguments.data == "synthetic" else nowcast.open_cube(str(MELBOURNE)).load()
     variants = arguments.variants.split(",")
     found: dict[str, list[xr.Dataset]] = {name: [] for name in variants}
@@ -63,8 +69,8 @@ def main() -> None:
     figures: dict[str, object] = {"data": arguments.data, "minutes": arguments.minutes, "seeds": arguments.seeds}
     print(f"{'lead (min)':<28}" + "".join(f"{lead:>8g}" for lead in minutes))
     for name, runs in found.items():
-        mse = [run["mse"].sel(forecaster="convlstm") / run["mse"].sel(forecaster="persistence") for run in runs]
-        csi = [run["csi"].isel(threshold=1).sel(forecaster="convlstm") for run in runs]
+        mse = [run["mse"][0] / run["mse"].sel(forecaster="persistence") for run in runs]
+        csi = [run["csi"].isel(threshold=1, forecaster=0) for run in runs]
         for score, values in (("MSE ratio", mse), (f"CSI >= {threshold:g}", csi)):
             median = np.median(np.stack([value.values for value in values]), axis=0).round(3)
             print(f"{name + ' ' + score:<28}" + "".join(f"{value:>8.3f}" for value in median))
