@@ -42,9 +42,10 @@ def draw(curves: dict[str, list[dict[str, float]]], scores: dict[str, xr.Dataset
 
     figure, (learning, leads) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for name, curve in curves.items():
-        learning.plot(
-            [line["seconds"] / 60 for line in curve], [line["validation"] * PIXELS for line in curve], label=name
+        minutes, errors = (
+            [line[key] * unit for line in curve] for key, unit in (("seconds", 1 / 60), ("validation", PIXELS))
         )
+        learning.plot(minutes, errors, marker=".", label=name)
         mse = scores[name]["mse"].sel(forecaster=name)
         leads.plot(range(1, mse.size + 1), mse, marker=".", label=name)
     held = scores[name]["mse"].sel(forecaster="persistence")
@@ -53,7 +54,7 @@ def draw(curves: dict[str, list[dict[str, float]]], scores: dict[str, xr.Dataset
     leads.set(xlabel="lead time (frames)", ylabel="test MSE of a frame")
     for axis in (learning, leads):
         axis.grid(alpha=0.3)
-        axis.legend()
+        axis.legend(loc="best", framealpha=1)
     figure.suptitle(title)
     figure.savefig(path, dpi=120)
     plt.close(figure)
@@ -107,7 +108,10 @@ def main() -> None:
             )
             figures[forecaster] = values | {"steps": spent[0], "minutes": round(spent[1], 2)}
     draw(
-        curves, scores, given.out, title=f"Moving MNIST, {given.minutes:g} min of training each, {given.threads} cores"
+        curves,
+        scores,
+        given.out,
+        title=f"Moving MNIST, {given.minutes:g} min of training each, {given.threads} core(s)",
     )
     print(json.dumps(figures))
 

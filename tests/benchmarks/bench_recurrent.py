@@ -7,8 +7,8 @@ The presets of the Moving MNIST benchmark (patch 4, hidden 128 x 4, kernels 5 x 
 same weights on both sides: forward, mean squared error, backward; and forward alone. CPU time, rounds interleaved
 after one that is not counted, medians and their ratio; how far outputs and gradients lie apart. Then the peak of memory
 of one training step, each in a process of its own, less what Python and torch take. Then a short training of both
-sides, whose losses should coincide. With `cores` among the sides: by how much a step of ours, by the clock, is quicker on
-two cores than on one. `--small` is a quick look. The last line is JSON.
+sides, whose losses should coincide. With `cores` among the sides: by how much a step of ours, by the clock, is quicker
+on two cores than on one. `--small` is a quick look. The last line is JSON.
 """
 
 from __future__ import annotations
