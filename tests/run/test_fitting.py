@@ -266,7 +266,7 @@ def test_test_frames_without_a_value_beyond_the_limit_are_not_forecast_from(
         made.append(predicted)
         return score_beside_persistence(predicted, *rest, **keywords)
 
-    monkeypatch.setattr("nowcast.run.fitting.score_beside_persistence", keep)
+    monkeypatch.setattr("nowcast.run.judging.score_beside_persistence", keep)
     values = showers.values.copy()
     values[52:54] = np.nan
     options: dict[str, Any] = {"context": 4, "horizon": 2, "epochs": 1, "hidden": [4], "progress": False}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from nowcast import config
 from nowcast.datasets import advected_echoes
+from nowcast.run.forecasting import predict
 from nowcast.run.judging import judge
 from nowcast.run.preparing import Prepared, prepare
 
@@ -22,13 +26,28 @@ def prepared() -> Prepared:
 
 @pytest.mark.parametrize("most", [2, 5, 40])
 def test_no_more_starting_times_than_asked_are_scored_and_they_are_spread(
-    prepared: Prepared, most: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    prepared: Prepared,
+    most: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    picked: list[int] = []
+
+    def keep(*given: Any, references: Sequence[int], **told: Any) -> xr.DataArray:
+        picked.extend(references)
+        return predict(*given, references=references, **told)
+
+    monkeypatch.setattr("nowcast.run.judging.predict", keep)
     asked = prepared.settings.model_copy(update={"scores": config.Scores(most_references=most)})
     part = replace(prepared, settings=asked)
-    there = len(prepared.plans["test"].references)
+    references = list(prepared.plans["test"].references)
+    there = len(references)
     scores = judge(part, part.forecaster(), tmp_path / "picture.png")
-    assert scores.attrs["forecasts"] == min(most, there) if "forecasts" in scores.attrs else True
+    assert len(picked) == min(most, there)
+    assert set(picked) <= set(references)
+    assert max(np.diff(picked)) - min(np.diff(picked)) <= 1
+    assert picked[-1] - picked[0] >= (there - 1) * (len(picked) - 1) // len(picked)
     assert set(scores["forecaster"].values) == {"convlstm", "persistence"}
     assert np.isfinite(scores["mse"]).all()
     assert (tmp_path / "picture.png").stat().st_size > 1000
