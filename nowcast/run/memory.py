@@ -34,7 +34,7 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
     Raises
     ------
     MachineError
-        Not even so does a step fit into what is free.
+        Not even so do its tensors alone fit into what is free.
     """
     from nowcast.training import free_memory, step_memory
 
@@ -48,7 +48,6 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
         return
     device = "cuda" if torch.cuda.is_available() else "cpu"
     free = free_memory(device)
-
     loss, curriculum = objective(prepared, even=True)
 
     def tried() -> Footprint:
@@ -62,23 +61,27 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
             least=max(SMALLEST.get(name, 1) for name in prepared.settings.training.loss),
         )
 
-    def taken(by: Footprint) -> float:
+    def most_of(by: Footprint) -> float:
         return LIBRARIES + ALLOCATOR * by.bytes(pixels=pixels, context=window.context, horizon=window.horizon)
 
     found, why = tried(), ""
-    if free is not None and taken(found) > free and asked is None and isinstance(forecaster, RecurrentForecaster):
-        forecaster.low_memory, why = True, f", not {told(taken(found))}: steps are worked out again on the way back"
+    if free is not None and most_of(found) > free and asked is None and isinstance(forecaster, RecurrentForecaster):
+        forecaster.low_memory, why = True, f", not {told(most_of(found))}: steps are worked out again on the way back"
         found = tried()
-    beside = "" if free is None else f" of {told(free)} free"
-    tell(f"memory   a step takes up to {told(taken(found))}{beside}{why}")
-    if free is None or taken(found) <= free:
+    tell(f"memory   a step takes up to {told(most_of(found))}{'' if free is None else f' of {told(free)} free'}{why}")
+    if free is None or most_of(found) <= free:
         return
-    most = found.most((free - LIBRARIES) / ALLOCATOR, context=window.context, horizon=window.horizon)
-    fewer, side = most // (height * width), math.isqrt(most)
+    fits = found.most((free - LIBRARIES) / ALLOCATOR, context=window.context, horizon=window.horizon)
+    fewer, side = fits // (height * width), math.isqrt(fits)
     smaller = f"--patch {side // forecaster.multiple * forecaster.multiple} --batch 1"
+    remedy = f"--batch {fewer}" if fewer else smaller if side >= forecaster.multiple else "a smaller --hidden"
+    least = found.bytes(pixels=pixels, context=window.context, horizon=window.horizon)
+    if least <= free:
+        tell(f"beware   that may be more than there is; what fits: {remedy}")
+        return
     raise MachineError(
         f"a training step on {batch} windows of {height} x {width} pixels does not fit into memory; nothing was done",
         found=f"{told(free)} free",
-        needed=told(taken(found)),
-        next_step=f"--batch {fewer}" if fewer else smaller if side >= forecaster.multiple else "a smaller --hidden",
+        needed=f"{told(least)} at the very least",
+        next_step=remedy,
     )
