@@ -34,7 +34,6 @@ __all__ = [
     "with_empty_marked",
 ]
 
-TILE = 1024
 HALO = 64
 _one_at_a_time = threading.Lock()
 
@@ -50,7 +49,7 @@ def forecast(
     name: str,
     most_missing: int = 0,
     held: bool = False,
-    tile: int = TILE,
+    tile: int | None = None,
     halo: int = HALO,
     device: str = "cpu",
     done: Callable[[], None] | None = None,
@@ -72,7 +71,8 @@ def forecast(
     held
         As `nowcast.tensors.to_context`.
     tile, halo
-        Fields larger than `tile` pixels are forecast in tiles; neighbours overlap by twice the halo and are blended.
+        Fields larger than `tile` pixels, by default the forecaster's own, are forecast in tiles; neighbours overlap by
+        twice the halo and are blended.
     done
         Called after each reference time.
 
@@ -109,7 +109,7 @@ def forecast(
             )
         with _one_at_a_time:  # torch has its own threads; two forecasts at a time would only fight for them
             scaled = to_context(scaler.apply(frames), masked=forecaster.masked, held=held)[None].to(device)
-            answer = run_tiled(forecaster, scaled, horizon, tile=tile, halo=halo)[0].cpu().numpy()
+            answer = run_tiled(forecaster, scaled, horizon, tile=tile or forecaster.tile, halo=halo)[0].cpu().numpy()
         physical = scaler.invert(answer)
         physical[:, ~seen] = np.nan
         if done is not None:

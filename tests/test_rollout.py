@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import nowcast
 from nowcast.errors import InputError
-from nowcast.models import ConvLSTM, Forecaster, Persistence
+from nowcast.models import E3DLSTM, ConvLSTM, Forecaster, Persistence
 from nowcast.rollout import forecast, moment, reference_indices, run_tiled, usable_references, with_empty_marked
 from nowcast.scaling import Scaler
 from nowcast.timeline import absent_frames, with_absent_frames, with_absent_marked
@@ -273,6 +273,23 @@ def test_a_forecast_in_tiles_is_the_same_cube(cube_maker: Maker) -> None:
     xr.testing.assert_allclose(
         persist(cube, [3, 5], tile=24, halo=4).compute(), persist(cube, [3, 5]).compute(), rtol=1e-6
     )
+
+
+def test_a_forecaster_knows_how_large_a_piece_it_is_asked_for(cube_maker: Maker) -> None:
+    asked = []
+
+    class Small(Persistence):
+        tile = 160
+
+        def forward(self, context: Tensor, horizon: int) -> Tensor:
+            asked.append(context.shape[-2:])
+            return super().forward(context, horizon)
+
+    cube = cube_maker((6, 1, 40, 200))
+    forecast(Small(masked=True), AS_IT_IS, cube, context=3, horizon=2, references=[3], name="small").compute()
+    assert {*map(tuple, asked)} == {(40, 160)}
+    assert len(asked) > 1
+    assert E3DLSTM.tile < ConvLSTM.tile
 
 
 def test_no_gradient_is_kept_and_the_forecaster_is_in_evaluation_mode(cube: xr.DataArray) -> None:

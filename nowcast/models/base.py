@@ -26,6 +26,9 @@ class Forecaster(nn.Module, ABC):
     """Side of the squares of pixels that the model takes together at its coarsest: pieces of a field that start at
     multiples of it are seen as the whole field is."""
 
+    tile = 1024
+    """Side in pixels of the largest piece of a field that it is asked for at once in a forecast."""
+
     def __init__(self, *, channels: int = 1, masked: bool = False) -> None:
         super().__init__()
         self.channels = channels

@@ -112,6 +112,7 @@ class E3DLSTM(RecurrentForecaster):
     """
 
     fed_back = True
+    tile = 256  # recall's work grows with the square of it
 
     def __init__(
         self,
