@@ -24,8 +24,8 @@ SMALL = 200_000
 """Pixels of all frames of a batch that fit anywhere: a gigabyte at the most that the published networks take."""
 
 ALLOCATOR, LIBRARIES = 1.7, 100_000_000
-"""What a process takes at most: so many times what its tensors hold, for memory comes back in pieces, and so many bytes
-for what is loaded with the first step (`tests/benchmarks/bench_full_size.py`)."""
+"""What a process takes at most, but for one run in many: so many times what its tensors hold, for memory comes back in
+pieces, and so many bytes for what is loaded with the first step (`tests/benchmarks/bench_full_size.py`)."""
 
 
 def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
