@@ -79,7 +79,7 @@ def motion(value: Tensor, observed: Tensor, *, smoothness: float = 16.0) -> Tens
 
 def _scales(weighted: Tensor, weight: Tensor) -> list[tuple[Tensor, Tensor]]:
     """Frames as means of what was observed, and how much was; the finest first, each half as fine as the one before."""
-    b, t = weight.shape[:2]
+    several = weight.shape[:3]
     weighted, weight = weighted.flatten(0, 1), weight.flatten(0, 1)
     scales: list[tuple[Tensor, Tensor]] = []
     for halvings in range(HALVINGS[1] + 1):
@@ -87,7 +87,7 @@ def _scales(weighted: Tensor, weight: Tensor) -> list[tuple[Tensor, Tensor]]:
         last = halvings == HALVINGS[1] or min(h, w) <= COARSEST
         if last or halvings >= HALVINGS[0]:
             mean = weighted / weight.clamp_min(TINY)
-            scales.append((mean.unflatten(0, (b, t)), weight.unflatten(0, (b, t))))
+            scales.append((mean.reshape(*several, h, w), weight.reshape(*several, h, w)))
         if last:
             break
         half = (-(-h // 2), -(-w // 2))
@@ -104,10 +104,10 @@ def _lines(frames: Tensor, seen: Tensor, displacement: Tensor, side: Tensor) -> 
     c = frames.shape[2]
     values, weights = [frames[:, -1]], [seen[:, -1]]
     for age in range(1, frames.shape[1]):
-        older, there = frames[:, -1 - age], seen[:, -1 - age]
-        weighted, weight = sampled(torch.cat([older * there, there], dim=1), -age * displacement).split(c, dim=1)
-        values.append(weighted / weight.clamp_min(TINY))
-        weights.append(weight)
+        there = seen[:, -1 - age]
+        both = sampled(torch.cat([frames[:, -1 - age] * there, there], dim=1), -age * displacement)
+        values.append(both[:, :c] / both[:, c:].clamp_min(TINY))
+        weights.append(both[:, c:])
     slopes = [_gradient(value, side) for value in values]
     trusted = [_least_around(weight) for weight in weights]
     total = frames.new_zeros(frames.shape[0], 5, *frames.shape[-2:])
