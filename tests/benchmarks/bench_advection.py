@@ -1,9 +1,9 @@
 """Advection on real rain, beside persistence and beside pysteps: skill by lead time, and CPU time on one core.
 
-    python tests/benchmarks/bench_advection.py [--data fmi|knmi] [--every 2] [--rounds 5] [--peers PYTHON]
+    python tests/benchmarks/bench_advection.py [--data fmi|knmi|melbourne] [--every 2] [--rounds 5] [--peers PYTHON]
 
-Reflectivity of FMI (dBZ, 1 km, 1226 x 760) or rain of KNMI (mm in 5 min, 1 km, 765 x 700) as the files tell it,
-forecast by 12 frames from every second time that has enough frames before and behind it. MSE and CSI over all times and
+Reflectivity of FMI (dBZ, 1226 x 760), rain of KNMI (mm in 5 min, 765 x 700) or of one radar of the Bureau of Meteorology
+as the files tell it, 12 frames from every second time that has enough frames before and behind it. MSE and CSI over all times and
 the pixels where truth and all forecasters have a value. `--peers` names an interpreter that has pysteps and opencv: on
 the very same arrays, dense Lucas-Kanade and semi-Lagrangian extrapolation as they come, from as many frames. Motion and
 transport are timed in turns, after one turn that is not counted: medians of CPU-seconds. The last line is JSON.
@@ -30,7 +30,11 @@ from nowcast.models.advection import completed, transport
 from nowcast.readers import open_cube
 
 RADAR = Path(__file__).parents[3] / "shared" / "data" / "radar"
-EVENTS = {"fmi": ("fmi_20170509_pgm", 20.0), "knmi": ("knmi_20100826_hdf5", 0.1)}
+EVENTS = {
+    "fmi": ("fmi_20170509_pgm", 20.0),
+    "knmi": ("knmi_20100826_hdf5", 0.1),
+    "melbourne": ("bom_melbourne_20180616_netcdf", 1.0),
+}
 HORIZON = 12
 LEADS = (1, 3, 6, 12)
 
