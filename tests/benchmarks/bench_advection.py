@@ -2,11 +2,12 @@
 
     python tests/benchmarks/bench_advection.py [--data fmi|knmi|melbourne] [--every 2] [--rounds 5] [--peers PYTHON]
 
-Reflectivity of FMI (dBZ, 1226 x 760), rain of KNMI (mm in 5 min, 765 x 700) or of one radar of the Bureau of Meteorology
-as the files tell it, 12 frames from every second time that has enough frames before and behind it. MSE and CSI over all times and
-the pixels where truth and all forecasters have a value. `--peers` names an interpreter that has pysteps and opencv: on
-the very same arrays, dense Lucas-Kanade and semi-Lagrangian extrapolation as they come, from as many frames. Motion and
-transport are timed in turns, after one turn that is not counted: medians of CPU-seconds. The last line is JSON.
+Reflectivity of FMI (dBZ, 1226 x 760), rain of KNMI (mm in 5 min, 765 x 700) or rain of one radar of the Bureau of
+Meteorology (mm in 6 min, 512 x 512) as the files tell it; 12 frames are forecast from every second time that has enough
+of them before and behind it. MSE and CSI over all times and the pixels where truth and all forecasters have a value.
+`--peers` names an interpreter that has pysteps and opencv: on the very same arrays, dense Lucas-Kanade and
+semi-Lagrangian extrapolation as they come, from as many frames. Motion and transport are timed in turns, after one turn
+that is not counted: medians of CPU-seconds. The last line is JSON.
 """
 
 from __future__ import annotations

@@ -74,6 +74,7 @@ def test_missing_pixels_are_carried_along_and_say_nothing() -> None:
     observed = torch.ones_like(value)
     observed[..., 2, 3] = 0
     answer = transport(value, observed, uniform(1, 0, (6, 8)), 2)
+    assert answer[0].isfinite().all()
     for lead in (1, 2):
         assert answer[1][0, lead - 1, 0, 2, 3 + lead] == 0
         assert answer[1][0, lead - 1, 0].sum() == 6 * (8 - lead) - 1
