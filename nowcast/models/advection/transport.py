@@ -18,7 +18,8 @@ MIDPOINTS = 3
 """Times that the middle of a step back is looked for, each from the motion at the one before."""
 
 ENOUGH = 0.499
-"""Share of the four pixels around a place that must have been observed: its nearest, or rather more than none."""
+"""Share of what stands around a place, by distance, that must have been observed: just under half, so that a field ends
+half a pixel beyond the middle of its last pixels whatever the rounding."""
 
 
 def transport(value: Tensor, observed: Tensor, motion: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
