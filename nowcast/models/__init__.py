@@ -7,6 +7,7 @@ import inspect
 from typing import Any
 
 from nowcast.errors import InputError
+from nowcast.models.advection import Advection
 from nowcast.models.base import Forecaster
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.e3dlstm import E3DLSTM
@@ -19,6 +20,7 @@ from nowcast.models.recurrent import RecurrentForecaster
 __all__ = [
     "E3DLSTM",
     "MODELS",
+    "Advection",
     "ConvLSTM",
     "Forecaster",
     "MultiscaleConvLSTM",
@@ -36,6 +38,7 @@ MODELS: dict[str, type[Forecaster]] = {
     "e3dlstm": E3DLSTM,
     "multiscale": MultiscaleConvLSTM,
     "persistence": Persistence,
+    "advection": Advection,
 }
 """The closed list: a name from a file is looked up here and nowhere else."""
 

@@ -1,0 +1,90 @@
+"""Semi-Lagrangian transport: what stands at a place is what stood where the flow into it began.
+
+Germann & Zawadzki 2002, doi:10.1175/1520-0493(2002)130<2859:SDOTPO>2.0.CO;2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from nowcast.models.advection.sampling import pixel_sides, resized, sampled
+
+__all__ = ["completed", "displacements", "transport"]
+
+MIDPOINTS = 3
+"""Times that the middle of a step back is looked for, each from the motion at the one before."""
+
+ENOUGH = 0.499
+"""Share of what stands around a place, by distance, that must have been observed: just under half, so that a field ends
+half a pixel beyond the middle of its last pixels whatever the rounding."""
+
+
+def transport(value: Tensor, observed: Tensor, motion: Tensor, horizon: int) -> tuple[Tensor, Tensor]:
+    """Carry a frame along with a motion that stays as it is.
+
+    Displacements add up over lead times, and the frame itself is read between its pixels once for each: a forecast far
+    ahead is no more blurred than one nearby.
+
+    Parameters
+    ----------
+    value
+        `(b c h w)`, finite.
+    observed
+        1 where a value stands, 0 where none does: `(b c h w)` or `(b 1 h w)`.
+    motion
+        Pixels of `value` in each step of time, x then y: `(b 2 h' w')`, on this grid or a coarser one of the same
+        rectangle.
+
+    Returns
+    -------
+    Tensor, Tensor
+        `(b horizon c h w)`, 0 where nothing was brought; and as `observed`, `(b horizon c|1 h w)`, where something was.
+        No value is brought from beyond the field, nor from where most of the value at hand was missing.
+    """
+    frames, known = [], []
+    size = (value.shape[-2], value.shape[-1])
+    both = torch.cat([value * observed, observed], dim=1)
+    for displacement in displacements(motion, size, horizon):
+        brought, there = _read(both, value.shape[1], resized(displacement, size))
+        frames.append(brought)
+        known.append(there)
+    return torch.stack(frames, 1), torch.stack(known, 1)
+
+
+def completed(value: Tensor, observed: Tensor, motion: Tensor) -> tuple[Tensor, Tensor]:
+    """The newest frame and, where it misses pixels, what older ones bring: `(b t c h w)` to `(b c h w)`, both."""
+    newest, seen = value[:, -1] * observed[:, -1], observed[:, -1]
+    size = (value.shape[-2], value.shape[-1])
+    for age, displacement in enumerate(displacements(motion, size, value.shape[1] - 1), start=2):
+        if bool(((seen == 0) & (observed[:, -age] > 0).any(dim=(-2, -1), keepdim=True)).any()):
+            both = torch.cat([value[:, -age] * observed[:, -age], observed[:, -age]], dim=1)
+            brought, there = _read(both, value.shape[2], resized(displacement, size))
+            newest = torch.where(seen > 0, newest, brought)
+            seen = torch.where(seen > 0, seen, there)
+    return newest, seen
+
+
+def displacements(motion: Tensor, size: tuple[int, int], horizon: int) -> Iterator[Tensor]:
+    """From each place back to where the flow into it began 1, 2, … `horizon` steps ago; `(b 2 h' w')`, in pixels of a
+    field of that size.
+
+    Each step back is the motion at its own middle, which is looked for a few times. The motion beyond the field is that
+    of its border.
+    """
+    side = pixel_sides((motion.shape[-2], motion.shape[-1]), size, motion)
+    back, step = torch.zeros_like(motion), motion
+    for _ in range(horizon):
+        for _ in range(MIDPOINTS):
+            step = sampled(motion, (back - step / 2) / side, beyond="border")
+        back = back - step
+        yield back
+
+
+def _read(both: Tensor, channels: int, displacement: Tensor) -> tuple[Tensor, Tensor]:
+    """Values that many pixels away, each from those of its four pixels that were observed; and where there are any."""
+    weighted, share = sampled(both, displacement).tensor_split([channels], dim=1)
+    known = share > ENOUGH
+    return torch.where(known, weighted / share.clamp_min(ENOUGH), 0), known.to(both.dtype)
