@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nowcast.models import Persistence, build
 from nowcast.models.recurrent import NEWEST_SHARE, RecurrentForecaster, Teaching
+from nowcast.models.sequence_convolution import Field
 
 KINDS = {
     "convlstm": {"hidden": (6, 4)},
@@ -226,8 +227,9 @@ def test_under_autocast_memory_cells_are_single_precision(kind: str) -> None:
 
 
 def remembered(state: Any) -> list[Tensor]:
-    """Cell states of all layers, and the memory that runs through them."""
+    """Cell states of all layers, and the memories that run through them, or past them."""
     if isinstance(state, list):
         return [cell for _, cell in state]
     memory = state.memory if isinstance(state.memory, tuple) else (state.memory,)
-    return [layer.cell for layer in state.layers] + [field.values for field in memory]
+    parts = [*(layer.cell for layer in state.layers), *memory, getattr(state, "highway", None)]
+    return [part.values if isinstance(part, Field) else part for part in parts if part is not None]
