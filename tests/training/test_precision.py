@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,10 +14,11 @@ from torch import Tensor
 
 import nowcast
 from nowcast import config
+from nowcast.config import Model
 from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
 from nowcast.losses import mse
-from nowcast.models import MODELS, ConvLSTM
+from nowcast.models import ConvLSTM
 from nowcast.models.discriminator import Discriminator
 from nowcast.progress import quiet
 from nowcast.scaling import Scaler
@@ -159,7 +160,7 @@ def test_a_run_goes_on_as_it_was_begun_or_says_so(echoes: xr.DataArray, tmp_path
         assert len((place / "history.jsonl").read_text().splitlines()) == 2
 
 
-@pytest.mark.parametrize("model", [name for name in MODELS if name != "persistence"])
+@pytest.mark.parametrize("model", get_args(Model.model_fields["name"].annotation))
 def test_every_network_is_fitted_and_forecasts(model: str, echoes: xr.DataArray, tmp_path: Path) -> None:
     place = tmp_path / "run"
     scores = run_of(echoes, place, model=model, hidden=[4, 4], precision="bfloat16", context=3, horizon=2)
