@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +21,13 @@ from nowcast.errors import InputError
 from nowcast.losses import mse
 from nowcast.models import ConvLSTM, Forecaster
 from nowcast.models.discriminator import Logits
-from nowcast.progress import quiet
 from nowcast.scaling import Scaler
 from nowcast.tensors import Batch, Loader, Windows, loader
 from nowcast.training import Budget, Outcome, fit, plan_budget
 from nowcast.training.adversarial import Adversarial, hinge
 from nowcast.windows import plan
 
-
-@pytest.fixture(autouse=True)
-def _alone() -> Iterator[None]:
-    """Silent, on one thread: networks this small only wait for each other on more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with quiet():
-        yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def network(seed: int = 0, *, masked: bool = False) -> ConvLSTM:

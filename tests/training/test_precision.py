@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,24 +19,15 @@ from nowcast.errors import InputError
 from nowcast.losses import mse
 from nowcast.models import ConvLSTM
 from nowcast.models.discriminator import Discriminator
-from nowcast.progress import quiet
 from nowcast.scaling import Scaler
 from nowcast.tensors import Batch, Loader, Windows, loader
 from nowcast.training import Budget, Outcome, fit, plan_budget
 from nowcast.training.adversarial import Adversarial
 from nowcast.windows import plan
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 AGAIN = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
-
-
-@pytest.fixture(autouse=True)
-def _alone() -> Iterator[None]:
-    """Silent, on one thread: networks this small only wait for each other on more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with quiet():
-        yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

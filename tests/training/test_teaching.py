@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +17,6 @@ from nowcast.errors import InputError
 from nowcast.losses import mae, mse
 from nowcast.models import ConvLSTM, PredRNN
 from nowcast.models.recurrent import Kernels, RecurrentForecaster
-from nowcast.progress import quiet
 from nowcast.scaling import Scaler
 from nowcast.tensors import Batch, Windows, loader
 from nowcast.training import Budget, Curriculum, fit, plan_budget
@@ -26,17 +24,9 @@ from nowcast.training.adversarial import Adversarial
 from nowcast.training.supervised import Supervised
 from nowcast.windows import plan
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 METHODS: tuple[Literal["scheduled", "reverse"], ...] = ("scheduled", "reverse")
-
-
-@pytest.fixture(autouse=True)
-def _alone() -> Iterator[None]:
-    """Silent, on one thread: networks this small only wait for each other on more."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    with quiet():
-        yield
-    torch.set_num_threads(threads)
 
 
 class Next(RecurrentForecaster):
