@@ -29,6 +29,10 @@ class Forecaster(nn.Module, ABC):
     tile = 1024
     """Side in pixels of the largest piece of a field that it is asked for at once in a forecast."""
 
+    low_memory = False
+    """Whether each step of a network that goes step by step is worked out again on the way back, so that little of it
+    need be remembered."""
+
     def __init__(self, *, channels: int = 1, masked: bool = False) -> None:
         super().__init__()
         self.channels = channels

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from nowcast.errors import InputError
 from nowcast.models.gates import lstm
 from nowcast.models.recurrent import Kernels, RecurrentForecaster, start_near_persistence
 from nowcast.models.sequence_convolution import Convolve, Field, SequenceConv2d
@@ -85,8 +84,6 @@ class ConvLSTM(RecurrentForecaster):
         fed_back: bool = False,
     ) -> None:
         super().__init__(channels=channels, masked=masked, patch=patch, blend=blend)
-        if kernel % 2 == 0:
-            raise InputError("the side of a convolution must be odd", found=f"kernel {kernel}")
         self.hidden = tuple(hidden)
         self.fed_back = fed_back
 

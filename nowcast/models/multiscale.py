@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nowcast.errors import InputError
 from nowcast.models.convlstm import CellState, ConvLSTMCell
 from nowcast.models.recurrent import Kernels, RecurrentForecaster, start_near_persistence
 from nowcast.models.sequence_convolution import Field
@@ -49,8 +48,6 @@ class MultiscaleConvLSTM(RecurrentForecaster):
         blend: bool = True,
     ) -> None:
         super().__init__(channels=channels, masked=masked, patch=patch, blend=blend)
-        if kernel % 2 == 0:
-            raise InputError("the side of a convolution must be odd", found=f"kernel {kernel}")
         self.multiple = patch * 2 ** (len(hidden) - 1)
         finer, coarser = hidden[:-1], hidden[1:]
         pairs = list(zip(finer, coarser, strict=True))

@@ -82,15 +82,12 @@ class RecurrentForecaster(Forecaster):
     ----------
     convolution
         How convolutions are worked out: `"auto"` where it is quickest, `"direct"`, `"winograd"`.
-    low_memory
-        Whether a step is worked out again on the way back, so that little of it need be remembered.
     fed_back
         Whether the network takes in the frames that it gives out.
     """
 
     fed_back: bool = False
     convolution: Method = "auto"
-    low_memory: bool = False
 
     def __init__(self, *, channels: int, masked: bool, patch: int, blend: bool) -> None:
         super().__init__(channels=channels, masked=masked)
@@ -209,10 +206,8 @@ def stacked(
     Raises
     ------
     InputError
-        A kernel without a middle, or layers of different widths.
+        Layers of different widths.
     """
-    if kernel % 2 == 0:
-        raise InputError("the side of a convolution must be odd", found=f"kernel {kernel}")
     if len(set(hidden)) > 1:
         raise InputError("the memory runs through all layers", found=f"hidden {tuple(hidden)}", needed="equal widths")
     return nn.ModuleList(cell(below, own, kernel) for below, own in zip([inputs, *hidden[:-1]], hidden, strict=True))

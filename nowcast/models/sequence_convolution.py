@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nowcast.errors import InputError
 from nowcast.models import winograd
 
 __all__ = ["Convolve", "Field", "Method", "SequenceConv2d"]
@@ -47,9 +48,16 @@ class SequenceConv2d(nn.Conv2d):
         Odd side of the kernel.
     bias
         Whether a constant is added to each channel.
+
+    Raises
+    ------
+    InputError
+        A kernel without a middle.
     """
 
     def __init__(self, inputs: Sequence[int], outputs: int, kernel: int, *, bias: bool = True) -> None:
+        if kernel % 2 == 0:
+            raise InputError("the side of a convolution must be odd", found=f"kernel {kernel}")
         super().__init__(sum(inputs), outputs, kernel, padding=kernel // 2, bias=bias)
         self.inputs = tuple(inputs)
 
