@@ -16,7 +16,7 @@ from nowcast import config, model_file
 from nowcast.atomic import write_text
 from nowcast.config import Settings
 from nowcast.cube import grid_step, iso, label, time_step
-from nowcast.models import Forecaster, RecurrentForecaster
+from nowcast.models import Forecaster
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.run import folder
@@ -92,7 +92,7 @@ def fit(
     precision
         Of convolutions: `"float32"` or `"bfloat16"`, for GPUs; what they are added to stays float32.
     low_memory
-        Steps are worked out again on the way back: about a quarter slower, and less memory; None: if they must be.
+        Steps are worked out again on the way back: about a third slower, and less memory; None: if they must be.
     adversarial
         Weight of a discriminator's term beside the loss, such as 0.01: sharper frames, from longer training.
     events
@@ -214,10 +214,7 @@ def _fitted(
             precision=settings.training.precision,
         )
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
-    settled = {
-        "epochs": budget.epochs,
-        "low_memory": isinstance(forecaster, RecurrentForecaster) and forecaster.low_memory,
-    }
+    settled = {"epochs": budget.epochs, "low_memory": forecaster.low_memory}
     settings = settings.model_copy(update={"training": settings.training.model_copy(update=settled)})
     write_text(place / folder.CONFIG, config.dump(settings))
     for number, part in enumerate(parts, 1):

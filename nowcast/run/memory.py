@@ -9,7 +9,7 @@ import torch
 
 from nowcast.errors import MachineError
 from nowcast.losses import SMALLEST
-from nowcast.models import Forecaster, RecurrentForecaster
+from nowcast.models import Forecaster
 from nowcast.progress import tell
 from nowcast.run.learning import objective
 from nowcast.run.preparing import Prepared
@@ -40,8 +40,7 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
 
     asked = prepared.settings.training.low_memory
     window, batch = prepared.plans["training"], prepared.settings.training.batch
-    if isinstance(forecaster, RecurrentForecaster):
-        forecaster.low_memory = bool(asked)
+    forecaster.low_memory = bool(asked)
     height, width = (-(-side // forecaster.multiple) * forecaster.multiple for side in window.patch)
     pixels = batch * height * width
     if pixels * (window.context + window.horizon) <= SMALL:
@@ -65,7 +64,7 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
         return LIBRARIES + ALLOCATOR * by.bytes(pixels=pixels, context=window.context, horizon=window.horizon)
 
     found, why = tried(), ""
-    if free is not None and most_of(found) > free and asked is None and isinstance(forecaster, RecurrentForecaster):
+    if free is not None and most_of(found) > free and asked is None:
         forecaster.low_memory, why = True, f", not {told(most_of(found))}: steps are worked out again on the way back"
         found = tried()
     tell(f"memory   a step takes up to {told(most_of(found))}{'' if free is None else f' of {told(free)} free'}{why}")

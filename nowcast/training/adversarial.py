@@ -117,11 +117,6 @@ class Adversarial(Task):
         apart = self.discriminator_loss(batch, forecast)
         return wanted - self.adversarial_weight * self.realism(batch, forecast) + apart
 
-    def rehearse(self, batch: Batch) -> None:
-        forecast, _, wanted = self.answer(batch)
-        self.discriminator_loss(batch, forecast).backward()  # type: ignore[no-untyped-call]
-        (wanted - self.adversarial_weight * self.realism(batch, forecast)).backward()  # type: ignore[no-untyped-call]
-
     def configure_optimizers(self) -> Any:
         optimiser, schedule = self.forecaster_optimiser()
         other = torch.optim.Adam(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -45,19 +46,18 @@ def step_memory(
     least
         Smallest side of a field that the loss takes.
     """
-    channels, masked = forecaster.channels, forecaster.masked
 
     def trial(size: tuple[int, int], context: int, horizon: int) -> Tensor:
         task = a_task(copy.deepcopy(forecaster), loss, adversarial=adversarial, curriculum=curriculum).to(device)
-        frames = torch.rand(1, context, channels * (2 if masked else 1), *size, device=device)
-        target = torch.rand(1, horizon, channels, *size, device=device)
+        frames = torch.rand(1, context, forecaster.context_channels, *size, device=device)
+        target = torch.rand(1, horizon, forecaster.channels, *size, device=device)
         with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
             return task.whole(Batch(frames, target, torch.ones_like(target)))
 
     with torch.random.fork_rng(devices=[]):  # a training that is tried begins as one that is not
         found = footprint(trial, multiple=forecaster.multiple, least=least)
     weights = sum(each.nbytes for each in forecaster.parameters())
-    return Footprint(found.fixed + OPTIMISER_STATES * weights, found.base, found.each_in, found.each_out)
+    return replace(found, fixed=found.fixed + OPTIMISER_STATES * weights)
 
 
 def free_memory(device: str = "cpu") -> int | None:

@@ -48,9 +48,6 @@ class Supervised(Task):
     def whole(self, batch: Batch) -> Tensor:
         return self.answer(batch).wanted
 
-    def rehearse(self, batch: Batch) -> None:
-        self.whole(batch).backward()  # type: ignore[no-untyped-call]
-
     def configure_optimizers(self) -> Any:
         optimiser, schedule = self.forecaster_optimiser()
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

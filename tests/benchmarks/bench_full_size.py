@@ -16,10 +16,10 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
+from bench_recurrent import kilobytes
 
 from nowcast.losses import mixture
 from nowcast.models import RecurrentForecaster, build
@@ -43,12 +43,6 @@ CASES: dict[str, tuple[str, dict[str, Any], int, int | None, bool]] = {
     "convlstm benchmark, low memory": ("convlstm", {**PRESET, "fed_back": True}, 8, 64, True),
     "predrnn benchmark": ("predrnn", PRESET, 8, 64, False),
 }
-
-
-def kilobytes(name: str) -> int:
-    """Of this process; not from getrusage, whose peak begins with that of the process that started this one."""
-    status = Path("/proc/self/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith(name + ":")))
 
 
 def one(name: str, part: str, given: argparse.Namespace) -> None:

@@ -13,6 +13,7 @@ from nowcast.datasets import advected_echoes
 from nowcast.errors import MachineError
 from nowcast.models import RecurrentForecaster
 from nowcast.run import fit, memory
+from nowcast.run.learning import objective
 from nowcast.run.memory import fitted_into_memory
 from nowcast.run.preparing import Prepared, prepare
 from nowcast.training import step_memory
@@ -46,8 +47,6 @@ def asked(prepared: Prepared, low_memory: bool | None) -> Prepared:
 def needed(prepared: Prepared, *, low_memory: bool, batch: int = 8) -> int:
     forecaster = network(prepared)
     forecaster.low_memory = low_memory
-    from nowcast.run.learning import objective
-
     loss, curriculum = objective(prepared)
     found = step_memory(forecaster, loss, curriculum=curriculum)
     return int(memory.LIBRARIES + memory.ALLOCATOR * found.bytes(pixels=batch * 64 * 64, context=5, horizon=5))

@@ -22,7 +22,6 @@ from torch import Tensor
 from nowcast.errors import InputError
 from nowcast.losses import mse
 from nowcast.models import ConvLSTM
-from nowcast.progress import quiet
 from nowcast.scaling import Scaler
 from nowcast.tensors import Loader, Windows, loader
 from nowcast.training import Budget, Outcome, fit, plan_budget
@@ -37,13 +36,10 @@ def read_history(folder: Path) -> list[dict[str, float]]:
 
 
 @pytest.fixture(autouse=True)
-def _alone() -> Iterator[None]:
-    """Silent, on one thread: networks this small only wait for each other on more. Signals as they were."""
-    threads, handler = torch.get_num_threads(), signal.getsignal(signal.SIGINT)
-    torch.set_num_threads(1)
-    with quiet():
-        yield
-    torch.set_num_threads(threads)
+def _alone(alone: None) -> Iterator[None]:
+    """Signals are as they were, too."""
+    handler = signal.getsignal(signal.SIGINT)
+    yield
     signal.signal(signal.SIGINT, handler)
 
 
