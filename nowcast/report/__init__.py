@@ -1,0 +1,8 @@
+"""What people look at: tables for the terminal, pictures of forecasts beside the truth, and the page of a run."""
+
+from __future__ import annotations
+
+from nowcast.report.pictures import picture
+from nowcast.report.tables import description_table, score_table, verdict
+
+__all__ = ["description_table", "picture", "score_table", "verdict"]
