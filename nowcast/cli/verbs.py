@@ -168,7 +168,7 @@ def fit(
     debug: Debug = False,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Train on a cube and score the result on the last part of its time, beside persistence."""
+    """Train on a cube and score the result on the last part of its time, beside persistence and advection."""
     set_debug(debug)
     from nowcast import run
 
@@ -258,7 +258,10 @@ def evaluate(
     forecast_path: Annotated[str, typer.Argument(metavar="FORECAST", help="what nowcast forecast wrote")],
     paths: Paths,
     out: Annotated[str | None, typer.Option("-o", "--out", help="scores.nc or scores.zarr")] = None,
-    picture: Annotated[Path | None, typer.Option(help="truth over forecast over persistence, a PNG")] = None,
+    baselines: Annotated[
+        str, typer.Option(help="to stand beside it: persistence, advection, pysteps, steps")
+    ] = "persistence,advection",
+    picture: Annotated[Path | None, typer.Option(help="truth over forecast over baselines, a PNG")] = None,
     thresholds: Thresholds = None,
     variable: Variable = None,
     channel: Channel = None,
@@ -266,7 +269,7 @@ def evaluate(
     debug: Debug = False,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Score a forecast where the truth is known, by lead time, beside persistence."""
+    """Score a forecast where the truth is known, by lead time, beside persistence and advection."""
     set_debug(debug)
     from nowcast import run
     from nowcast.writers import require_writable, write_dataset
@@ -276,6 +279,7 @@ def evaluate(
     scores = run.evaluate(
         forecast_path,
         paths,
+        baselines=[name for name in baselines.split(",") if name],
         thresholds=numbers_of(thresholds, "--thresholds", float),
         variable=variable,
         channel=channel,

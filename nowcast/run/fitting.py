@@ -74,7 +74,7 @@ def fit(
     thresholds: Sequence[float] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Train a forecaster on a cube and score it, beside persistence, on the last part of its time.
+    """Train a forecaster on a cube and score it, beside baselines, on the last part of its time.
 
     What is not given comes from `config_file`, and what is not there either is chosen from the data and told.
 

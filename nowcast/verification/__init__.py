@@ -6,6 +6,7 @@ Scores add: `sums` keeps one row of sums per reference time, `finish` turns any 
 
 from __future__ import annotations
 
+from nowcast.verification.inputs import inputs, lead_steps
 from nowcast.verification.persistence import persistence
 from nowcast.verification.score import finish, score, sums
 from nowcast.verification.spectrum import log_spectral_distance, power_spectrum
@@ -15,6 +16,8 @@ __all__ = [
     "default_scales",
     "default_thresholds",
     "finish",
+    "inputs",
+    "lead_steps",
     "log_spectral_distance",
     "persistence",
     "power_spectrum",

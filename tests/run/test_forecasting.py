@@ -258,7 +258,7 @@ def test_what_was_missing_is_kept_in_the_file(name: str, cube: xr.DataArray, sti
         assert raw["input_age"].attrs["units"] == "minutes"
         assert raw["missing_inputs"].attrs["units"] == "1"
         assert {"input_age", "missing_inputs"} <= set(raw.coords), "the field names its auxiliary coordinates"
-    scores = run.evaluate(again, cube.drop_isel(time=5), thresholds=[100.0], progress=False)
+    scores = run.evaluate(again, cube.drop_isel(time=5), thresholds=[100.0], baselines=["persistence"], progress=False)
     by_itself = scores["mse"].sel(forecaster="persistence").values
     assert np.isfinite(by_itself).all()
     np.testing.assert_allclose(scores["mse"].isel(forecaster=0), by_itself)
