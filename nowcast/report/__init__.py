@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nowcast.report.pictures import picture
-from nowcast.report.tables import description_table, score_table, verdict
+from nowcast.report.tables import description_table, score_table
+from nowcast.report.verdicts import losses, verdict
 
-__all__ = ["description_table", "picture", "score_table", "verdict"]
+__all__ = ["description_table", "losses", "picture", "score_table", "verdict"]

@@ -1,4 +1,4 @@
-"""What the terminal shows: a table of scores, what a cube is, and the verdict in one sentence."""
+"""What the terminal shows: a table of scores, and what a cube is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nowcast.description import Description
 from nowcast.errors import printable
 from nowcast.report.wording import lead_texts
 
-__all__ = ["description_table", "score_table", "verdict"]
+__all__ = ["description_table", "score_table"]
 
 
 def score_table(scores: xr.Dataset) -> Table:
@@ -117,15 +117,6 @@ def _plan_lines(plan: Mapping[str, Any]) -> list[str]:
         f"cut time into {frames} frames, {plan['embargo_frames']} unused between",
         f"scale by {plan['scaling']}",
     ]
-
-
-def verdict(scores: xr.Dataset) -> str:
-    """In one sentence: at how many lead times the model's squared error is smaller than persistence's."""
-    names = [str(name) for name in scores["forecaster"].values if name != "persistence"]
-    error = scores["mse"]
-    better = int((error.sel(forecaster=names[0]) < error.sel(forecaster="persistence")).sum())
-    word = "beats" if better == error.sizes["lead_time"] else "does not always beat" if better else "does not beat"
-    return f"{names[0]} {word} persistence: smaller squared error at {better} of {error.sizes['lead_time']} lead times"
 
 
 def _number(value: float) -> str:

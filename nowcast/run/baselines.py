@@ -45,7 +45,7 @@ MOST_AVERAGED = 500
 _one_at_a_time = threading.Lock()
 
 
-def checked(names: Sequence[str]) -> tuple[str, ...]:
+def checked(names: Sequence[str], *, flag: str = "--baselines") -> tuple[str, ...]:
     """The names of baselines, each once.
 
     Raises
@@ -56,14 +56,14 @@ def checked(names: Sequence[str]) -> tuple[str, ...]:
         The package that one needs is not installed.
     """
     if not names:
-        raise InputError("--baselines names none", needed="some of " + ", ".join(BASELINES))
+        raise InputError(f"{flag} names none", needed="some of " + ", ".join(BASELINES))
     for name in names:
         if name not in BASELINES:
             nearest = difflib.get_close_matches(name, BASELINES, n=1)
             raise InputError(
-                f"baseline {name!r} is not known",
+                f"{flag} {name!r} is not known",
                 needed="some of " + ", ".join(BASELINES),
-                next_step=f"--baselines {nearest[0]}" if nearest else None,
+                next_step=f"{flag} {nearest[0]}" if nearest else None,
             )
         if name in peers.PEERS:
             peers.require(name)

@@ -27,6 +27,7 @@ __all__ = [
     "RUNS",
     "SCORES",
     "SPLIT",
+    "VERDICT",
     "begin",
     "find_model",
     "numbered",
@@ -41,6 +42,7 @@ SPLIT = "split.json"
 EVENTS = "events.nc"
 BEGUN = "begun.json"
 SCORES = "scores.nc"
+VERDICT = "verdict.json"
 PICTURE = "forecast.png"
 
 

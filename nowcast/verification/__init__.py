@@ -11,17 +11,21 @@ from nowcast.verification.persistence import persistence
 from nowcast.verification.score import finish, score, sums
 from nowcast.verification.spectrum import log_spectral_distance, power_spectrum
 from nowcast.verification.thresholds import default_scales, default_thresholds, require_scorable
+from nowcast.verification.verdict import is_record, record, verdict
 
 __all__ = [
     "default_scales",
     "default_thresholds",
     "finish",
     "inputs",
+    "is_record",
     "lead_steps",
     "log_spectral_distance",
     "persistence",
     "power_spectrum",
+    "record",
     "require_scorable",
     "score",
     "sums",
+    "verdict",
 ]

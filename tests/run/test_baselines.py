@@ -190,7 +190,7 @@ def test_climatology_reads_no_more_frames_than_it_needs(cube: xr.DataArray, monk
 
 def test_each_is_named_once_and_must_be_known() -> None:
     assert checked(["advection", "persistence", "advection"]) == ("advection", "persistence")
-    with pytest.raises(InputError, match="'advect' is not known") as caught:
+    with pytest.raises(InputError, match="--baselines 'advect' is not known") as caught:
         checked(["advect"])
     assert "--baselines advection" in str(caught.value)
     assert all(name in str(caught.value) for name in BASELINES)

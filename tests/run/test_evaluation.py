@@ -98,7 +98,7 @@ def test_advection_stands_beside_it_and_what_it_does_not_know_is_scored_for_nobo
 def test_only_what_is_asked_for_stands_beside_it(predicted: xr.DataArray, cube: xr.DataArray) -> None:
     scores = run.evaluate(predicted, cube, baselines=["advection"], progress=False)
     assert list(scores["forecaster"].values) == ["one more", "advection"]
-    with pytest.raises(InputError, match="baseline 'pysteeps' is not known"):
+    with pytest.raises(InputError, match="--baselines 'pysteeps' is not known"):
         run.evaluate(predicted, cube, baselines=["pysteeps"], progress=False)
 
 

@@ -21,6 +21,7 @@ from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
 from nowcast.run.evaluation import score_beside_baselines
 from nowcast.tensors import to_context
+from nowcast.verification import record, verdict
 
 PARTS = ("training", "validation", "test")
 
@@ -44,11 +45,17 @@ def test_what_lies_in_the_run_folder(trained: xr.Dataset) -> None:
     assert trained.attrs["model_file"] == str(place / "model.safetensors")
     assert {entry.name for entry in place.iterdir()} == {
         "begun.json", "checkpoints", "config.yaml", "forecast.png", "history.jsonl", "model.safetensors", "scores.nc",
-        "split.json",
+        "split.json", "verdict.json",
     }  # fmt: skip
     assert (place / "forecast.png").read_bytes().startswith(b"\x89PNG")
     with xr.open_dataset(place / "scores.nc") as scores:
         xr.testing.assert_allclose(scores.load().drop_attrs(), trained.drop_attrs())
+    told = json.loads((place / "verdict.json").read_text())
+    assert told == verdict(trained)
+    assert {each["against"] for each in told["standings"]} == {"persistence", "advection", "climatology"}
+    kept = model_file.load_card(place / "model.safetensors").verdict
+    assert kept == record([told])
+    assert kept["lost"], "one epoch of four channels is beaten by advection"
 
 
 def test_the_configuration_is_resolved_and_reads_back(trained: xr.Dataset) -> None:

@@ -264,3 +264,15 @@ def test_what_was_missing_is_kept_in_the_file(name: str, cube: xr.DataArray, sti
     np.testing.assert_allclose(scores["mse"].isel(forecaster=0), by_itself)
     # One is valid at the missing frame, one after the last; that which starts at the missing frame is scored.
     assert scores["cases"].values.tolist() == [8, 7]
+
+
+def test_a_model_that_lost_says_so(
+    trained: xr.Dataset, showers: xr.DataArray, cube: xr.DataArray, still: Still, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.forecast(showers, run=trained.attrs["run"])
+    said = capsys.readouterr().err
+    assert "beware   this model" in said
+    assert "advection on its test part" in said
+    assert "nowcast forecast --model advection needs no training" in said
+    run.forecast(cube, run=still(cube))
+    assert "beware" not in capsys.readouterr().err, "of this one nothing is known"
