@@ -6,8 +6,10 @@ Scores add: `sums` keeps one row of sums per reference time, `finish` turns any 
 
 from __future__ import annotations
 
+from nowcast.verification.finishing import finish
 from nowcast.verification.persistence import persistence
-from nowcast.verification.score import finish, score, sums
+from nowcast.verification.score import score, sums
+from nowcast.verification.skill import skill
 from nowcast.verification.spectrum import log_spectral_distance, power_spectrum
 from nowcast.verification.thresholds import default_scales, default_thresholds, require_scorable
 
@@ -20,5 +22,6 @@ __all__ = [
     "power_spectrum",
     "require_scorable",
     "score",
+    "skill",
     "sums",
 ]
