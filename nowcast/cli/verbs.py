@@ -211,7 +211,8 @@ def fit(
     _print_scores(scores)
     where = scores.attrs["run"]
     _next(
-        f"{where}: model, scores, picture; next: nowcast forecast {_again(paths)} -o forecast.nc --run {where}",
+        f"{where}: model, scores, picture; next: nowcast report {where}, "
+        f"or nowcast forecast {_again(paths)} -o forecast.nc --run {where}",
         quiet=quiet,
     )
 
@@ -286,11 +287,10 @@ def evaluate(
     if out is not None:
         write_dataset(scores, out)
     _print_scores(scores)
-    wrote = [str(path) for path in (out, picture) if path is not None]
-    _next(
-        "wrote " + " and ".join(wrote) if wrote else "to keep the scores: -o scores.nc; to see it: --picture p.png",
-        quiet=quiet,
-    )
+    wrote = " and ".join(str(path) for path in (out, picture) if path is not None)
+    page = "" if out is None else f"; next: nowcast report {out}"
+    hint = "to keep the scores: -o scores.nc; to see it: --picture p.png"
+    _next(f"wrote {wrote}{page}" if wrote else hint, quiet=quiet)
 
 
 def _results() -> Any:

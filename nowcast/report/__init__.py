@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nowcast.report.pictures import picture
+from nowcast.report.pictures import frames_seen, picture
 from nowcast.report.tables import description_table, score_table, verdict
 
-__all__ = ["description_table", "picture", "score_table", "verdict"]
+__all__ = ["description_table", "frames_seen", "picture", "score_table", "verdict"]

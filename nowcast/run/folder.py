@@ -19,6 +19,8 @@ from nowcast.errors import InputError
 
 __all__ = [
     "BEGUN",
+    "CASES",
+    "CIRCUMSTANCES",
     "CONFIG",
     "EVENTS",
     "HISTORY",
@@ -42,6 +44,8 @@ EVENTS = "events.nc"
 BEGUN = "begun.json"
 SCORES = "scores.nc"
 PICTURE = "forecast.png"
+CASES = "cases.nc"
+CIRCUMSTANCES = "circumstances.json"
 
 
 def numbered(name: str, number: int) -> str:
