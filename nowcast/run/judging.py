@@ -14,7 +14,7 @@ from nowcast.rollout import usable_references, with_empty_marked
 from nowcast.run.evaluation import score_beside_persistence
 from nowcast.run.forecasting import predict
 from nowcast.run.preparing import Prepared
-from nowcast.run.showcase import beside, keep_cases
+from nowcast.run.showcase import cases_beside, keep_cases
 
 __all__ = ["judge"]
 
@@ -53,5 +53,5 @@ def judge(prepared: Prepared, forecaster: Forecaster, picture: Path) -> xr.Datas
     )
     with replacing(picture) as aside:
         report.picture(predicted, prepared.cube, aside)
-    keep_cases(predicted, prepared.cube, beside(picture))
+    keep_cases(predicted, prepared.cube, cases_beside(picture))
     return scores

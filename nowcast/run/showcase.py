@@ -16,7 +16,7 @@ from nowcast.report import frames_seen
 from nowcast.run.folder import CASES, numbered
 from nowcast.writers import write_dataset
 
-__all__ = ["beside", "keep_cases"]
+__all__ = ["cases_beside", "keep_cases"]
 
 MOST_SIDE = 384
 """Pixels of the longer side of what is kept; larger fields are kept as means of squares."""
@@ -31,7 +31,7 @@ DULL = 0.1
 NONE: Mapping[str, xr.DataArray] = MappingProxyType({})
 
 
-def beside(picture: Path) -> Path:
+def cases_beside(picture: Path) -> Path:
     """Where the cases of a picture's cube are kept: `cases-2.nc` beside `forecast-2.png`."""
     found = re.search(r"-(\d+)$", picture.stem)
     return picture.with_name(numbered(CASES, int(found[1]) if found else 1))

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from nowcast.run import showcase
-from nowcast.run.showcase import beside, keep_cases
+from nowcast.run.showcase import cases_beside, keep_cases
 
 Maker = Callable[..., xr.DataArray]
 
@@ -143,5 +143,5 @@ def test_values_are_kept_to_a_thousandth_and_missing_ones_missing() -> None:
 
 
 def test_files_are_numbered_as_their_pictures() -> None:
-    assert beside(Path("run/forecast.png")) == Path("run/cases.nc")
-    assert beside(Path("run/forecast-3.png")) == Path("run/cases-3.nc")
+    assert cases_beside(Path("run/forecast.png")) == Path("run/cases.nc")
+    assert cases_beside(Path("run/forecast-3.png")) == Path("run/cases-3.nc")
