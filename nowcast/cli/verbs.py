@@ -211,7 +211,8 @@ def fit(
     print_scores(scores)
     where = scores.attrs["run"]
     tell_next(
-        f"{where}: model, scores, picture; next: nowcast forecast {again(paths)} -o forecast.nc --run {where}",
+        f"{where}: model, scores, picture; next: nowcast report {where}, "
+        f"or nowcast forecast {again(paths)} -o forecast.nc --run {where}",
         quiet=quiet,
     )
 
@@ -290,8 +291,7 @@ def evaluate(
     if out is not None:
         write_dataset(scores, out)
     print_scores(scores)
-    wrote = [str(path) for path in (out, picture) if path is not None]
-    tell_next(
-        "wrote " + " and ".join(wrote) if wrote else "to keep the scores: -o scores.nc; to see it: --picture p.png",
-        quiet=quiet,
-    )
+    wrote = " and ".join(str(path) for path in (out, picture) if path is not None)
+    page = "" if out is None else f"; next: nowcast report {out}"
+    hint = "to keep the scores: -o scores.nc; to see it: --picture p.png"
+    tell_next(f"wrote {wrote}{page}" if wrote else hint, quiet=quiet)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nowcast.report.pictures import picture
+from nowcast.report.pictures import frames_seen, picture
 from nowcast.report.tables import description_table, score_table
 from nowcast.report.verdicts import losses, verdict
 
-__all__ = ["description_table", "losses", "picture", "score_table", "verdict"]
+__all__ = ["description_table", "frames_seen", "losses", "picture", "score_table", "verdict"]

@@ -11,7 +11,7 @@ import xarray as xr
 
 from nowcast import products, report
 from nowcast.atomic import replacing
-from nowcast.cube import label
+from nowcast.cube import label, time_step
 from nowcast.progress import bar, quiet, tell
 from nowcast.readers import reading
 from nowcast.run.baselines import USUAL, baseline, checked
@@ -19,6 +19,9 @@ from nowcast.run.source import READ_AS, Source, cube_from, forecast_from, given,
 from nowcast.verification import score
 
 __all__ = ["drawn", "evaluate", "score_beside_baselines"]
+
+LEVEL = 0.9
+"""Of the intervals of the verdict."""
 
 LITTLE_SHARED = 0.5
 """Of the pixels known to all at one lead time, the share below which it is told that another has few."""
@@ -105,9 +108,24 @@ def score_beside_baselines(
     name = str(products.mean(predicted).attrs.get("nowcast_model", "forecast"))
     forecasts: Any = {"forecast" if name in beside else name: predicted, **beside}
     with bar("score") as line, reading(label(observed)):
-        scores = score(forecasts, observed, thresholds=thresholds, scales=scales, progress=line.to)
+        scores = score(
+            forecasts,
+            observed,
+            thresholds=thresholds,
+            scales=scales,
+            level=LEVEL if beside else None,
+            block=_span(products.mean(predicted), observed),
+            progress=line.to,
+        )
     _tell_shared(scores)
     return scores
+
+
+def _span(predicted: xr.DataArray, observed: xr.DataArray) -> np.timedelta64:
+    """From the first frame given to the last one asked for: starting times so far apart share no frame."""
+    given = int(predicted.attrs.get("nowcast_context", 1)) * (time_step(observed) or 0.0)
+    span: np.timedelta64 = predicted["lead_time"].values.max() + np.timedelta64(round(given * 1e9), "ns")
+    return span
 
 
 def _tell_shared(scores: xr.Dataset) -> None:

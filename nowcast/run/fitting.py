@@ -21,6 +21,7 @@ from nowcast.models import Forecaster
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.run import folder
+from nowcast.run.circumstances import write_circumstances
 from nowcast.run.emphasis import drawn_by, turned
 from nowcast.run.judging import judge
 from nowcast.run.learning import objective, settled
@@ -133,6 +134,8 @@ def fit(
             parts = settled(prepare_all([held(cube, memory=most) for cube in cubes], settings))
         place.mkdir(parents=True, exist_ok=True)
         try:
+            if not resume:
+                write_circumstances(place, source)
             return _train(parts, place, resume=resume)
         except BaseException:
             if not resume and not any((place / "checkpoints").glob("*.ckpt")):

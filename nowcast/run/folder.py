@@ -19,6 +19,8 @@ from nowcast.errors import InputError
 
 __all__ = [
     "BEGUN",
+    "CASES",
+    "CIRCUMSTANCES",
     "CONFIG",
     "EVENTS",
     "HISTORY",
@@ -44,6 +46,8 @@ BEGUN = "begun.json"
 SCORES = "scores.nc"
 VERDICT = "verdict.json"
 PICTURE = "forecast.png"
+CASES = "cases.nc"
+CIRCUMSTANCES = "circumstances.json"
 
 
 def numbered(name: str, number: int) -> str:

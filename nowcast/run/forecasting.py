@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,7 +25,9 @@ from nowcast.run.untrained import untrained
 from nowcast.scaling import Scaler
 from nowcast.timeline import absent_frames, with_absent_frames
 
-__all__ = ["forecast", "predict"]
+__all__ = ["computed", "forecast", "predict"]
+
+Forecast = TypeVar("Forecast", xr.DataArray, xr.Dataset, xr.DataArray | xr.Dataset)
 
 MOST_IN_MEMORY = 1_000_000_000
 """Bytes up to which a forecast is computed at once; beyond it, it stays lazy and is computed while it is written."""
@@ -226,7 +228,12 @@ def predict(
             device="cuda" if torch.cuda.is_available() else "cpu",
             done=lambda: line.to(next(count, len(references))),
         )
-        return result.compute() if result.nbytes <= MOST_IN_MEMORY else result
+        return computed(result)
+
+
+def computed(forecast: Forecast) -> Forecast:
+    """The forecast in memory, unless it is too large for that."""
+    return forecast.compute() if forecast.nbytes <= MOST_IN_MEMORY else forecast
 
 
 def _told(result: xr.DataArray) -> str:

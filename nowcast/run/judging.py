@@ -13,8 +13,9 @@ from nowcast.progress import tell
 from nowcast.rollout import usable_references, with_empty_marked
 from nowcast.run.baselines import USUAL, baseline, climatology
 from nowcast.run.evaluation import drawn, score_beside_baselines
-from nowcast.run.forecasting import predict
+from nowcast.run.forecasting import computed, predict
 from nowcast.run.preparing import Prepared
+from nowcast.run.showcase import cases_beside, keep_cases
 from nowcast.timeline import absent_frames
 
 __all__ = ["judge"]
@@ -49,7 +50,7 @@ def judge(prepared: Prepared, forecaster: Forecaster, picture: Path) -> xr.Datas
         name=settings.model.name,
         gaps=prepared.gaps,
     )
-    beside = {name: baseline(name, prepared.cube, predicted) for name in USUAL}
+    beside = {name: computed(baseline(name, prepared.cube, predicted)) for name in USUAL}
     known = [index for index in prepared.split.frames("training") if not absent_frames(prepared.cube)[index]]
     scores = score_beside_baselines(
         predicted,
@@ -60,4 +61,5 @@ def judge(prepared: Prepared, forecaster: Forecaster, picture: Path) -> xr.Datas
     )
     with replacing(picture) as aside:
         report.picture(products.mean(predicted), prepared.cube, aside, beside=drawn(beside))
+    keep_cases(products.mean(predicted), prepared.cube, cases_beside(picture), others=drawn(beside))
     return scores

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib
+import matplotlib.axes
 import numpy as np
 import pytest
 import xarray as xr

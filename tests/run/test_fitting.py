@@ -28,7 +28,7 @@ PARTS = ("training", "validation", "test")
 
 def test_scores_of_model_and_baselines(trained: xr.Dataset) -> None:
     assert list(trained["forecaster"].values) == ["convlstm", "persistence", "advection", "climatology"]
-    assert set(trained.dims) == {"forecaster", "lead_time", "threshold", "scale"}
+    assert set(trained.dims) >= {"forecaster", "lead_time", "threshold", "scale", "against"}
     for name in ("mse", "mae", "psnr", "ssim"):
         assert trained[name].dims == ("forecaster", "lead_time")
     for name in ("csi", "pod", "far"):
