@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import shlex
 from collections.abc import Callable
@@ -146,3 +147,32 @@ def test_the_page_on_fields_of_full_size(tmp_path: Path, monkeypatch: pytest.Mon
             cli.main()
         except SystemExit as end:
             assert not end.code, f"{command!r} ended with {end.code}"  # noqa: PT017
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_page_on_reports(typed: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / "how_to" / "read_the_report.md"
+    monkeypatch.chdir(tmp_path)
+    nowcast.write_cube(advected_echoes(frames=60, size=16), "radar.zarr")
+    Path("runs").mkdir()
+    for line in blocks(page, "sh")[0].strip().splitlines():
+        words = shlex.split(line, comments=True)[1:]
+        small = ["--hidden", "4", "--context", "3", "--horizon", "2", "--stride", "4"]
+        short = ["--epochs", "1", *small] if words[0] == "fit" else []
+        ended = typed(*words, *short)
+        assert ended.code == 0, ended.err
+        if words[0] in ("fit", "evaluate"):
+            assert re.search(r"next: nowcast report (runs/first|scores.nc)", ended.err)
+    exec(compile(blocks(page)[0], str(page), "exec"), {})
+    first = Path("runs/first/report.html").read_text("utf-8")
+    assert Path("first.html").read_text("utf-8") == Path("again.html").read_text("utf-8") == first
+    assert "Best case" in first
+    assert "Best case" not in Path("scores.html").read_text("utf-8")
+    picture = ROOT / "docs" / re.search(r"\.\./(images/.*?\.png)", page.read_text())[1]  # type: ignore[index]
+    assert 50_000 < picture.stat().st_size < 400_000
+    # What the page says to type does the same again.
+    again = shlex.split(html.unescape(first.split("<pre", 1)[1].split(">", 1)[1].splitlines()[0]))
+    ended = typed(*again[1:], "-q")
+    assert ended.code == 0, ended.err
+    with xr.open_dataset("runs/first/scores.nc") as one, xr.open_dataset("runs/first-again/scores.nc") as other:
+        xr.testing.assert_equal(one[["mse", "csi"]], other[["mse", "csi"]])

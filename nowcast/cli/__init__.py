@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nowcast.cli.ending import main
+from nowcast.cli.reporting import report
 from nowcast.cli.verbs import app
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "report"]

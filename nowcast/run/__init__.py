@@ -7,5 +7,6 @@ from nowcast.run.evaluation import evaluate
 from nowcast.run.fitting import fit
 from nowcast.run.forecasting import forecast
 from nowcast.run.inspection import inspect
+from nowcast.run.reporting import report
 
-__all__ = ["convert", "evaluate", "fit", "forecast", "inspect"]
+__all__ = ["convert", "evaluate", "fit", "forecast", "inspect", "report"]

@@ -19,6 +19,8 @@ from nowcast.errors import InputError
 
 __all__ = [
     "BEGUN",
+    "CASES",
+    "CIRCUMSTANCES",
     "CONFIG",
     "EVENTS",
     "HISTORY",
@@ -27,6 +29,7 @@ __all__ = [
     "RUNS",
     "SCORES",
     "SPLIT",
+    "VERDICT",
     "begin",
     "find_model",
     "numbered",
@@ -41,7 +44,10 @@ SPLIT = "split.json"
 EVENTS = "events.nc"
 BEGUN = "begun.json"
 SCORES = "scores.nc"
+VERDICT = "verdict.json"
 PICTURE = "forecast.png"
+CASES = "cases.nc"
+CIRCUMSTANCES = "circumstances.json"
 
 
 def numbered(name: str, number: int) -> str:

@@ -1,0 +1,9 @@
+"""What people look at: tables for the terminal, pictures of forecasts beside the truth, and the page of a run."""
+
+from __future__ import annotations
+
+from nowcast.report.pictures import frames_seen, picture
+from nowcast.report.tables import description_table, score_table
+from nowcast.report.verdicts import losses, verdict
+
+__all__ = ["description_table", "frames_seen", "losses", "picture", "score_table", "verdict"]

@@ -1,0 +1,40 @@
+"""Times and lengths as people say them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from nowcast.cube import grid_step
+
+__all__ = ["beginning", "extent", "lead_texts"]
+
+
+def lead_texts(lead_time: xr.DataArray) -> list[str]:
+    """Lead times: minutes, or seconds where they are shorter."""
+    seconds = lead_time.values / np.timedelta64(1, "s")
+    if (seconds % 60 == 0).all():
+        return [f"{value / 60:g} min" for value in seconds]
+    return [f"{value:g} s" for value in seconds]
+
+
+def extent(frame: xr.DataArray) -> str:
+    """The size of the field, `200 x 200 km`; empty where the grid has no lengths."""
+    step = grid_step(frame)
+    if step is None or step["units"] in (None, "1"):
+        return ""
+    height, width = (step[axis] * frame.sizes[axis] for axis in ("y", "x"))
+    units = step["units"]
+    if units == "m" and min(height, width) >= 1000:
+        height, width, units = height / 1000, width / 1000, "km"
+    return f"{width:.4g} x {height:.4g} {units}"
+
+
+def beginning(start: xr.DataArray, clock: Mapping[Any, Any]) -> str:
+    """The reference time; of a clip, whose times count from its first frame, that of the clip."""
+    if "counted_from" in clock:
+        return f"{(start.values - np.datetime64(0, 'ns')) / np.timedelta64(1, 's'):g} s after the first frame"
+    return str(np.datetime_as_string(start.values, "m")).replace("T", " ") + " UTC"
