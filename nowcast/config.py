@@ -94,13 +94,19 @@ class Scaling(_Room):
 class Model(_Room):
     """What answers."""
 
-    name: Literal["convlstm", "multiscale", "predrnn", "predrnn++", "e3dlstm"] = "convlstm"
+    name: Literal["cascade", "convlstm", "multiscale", "predrnn", "predrnn++", "e3dlstm"] = "cascade"
+    frame: Literal["auto", "still", "lagrangian"] | None = Field(
+        None, description="what moves is seen to move, or held still; for cascade by the training part if not set"
+    )
+    output: Literal["mean", "chances"] | None = Field(
+        None, description="the mean alone, or chances to reach thresholds beside it; for cascade both if not set"
+    )
     hidden: tuple[Positive, ...] | None = Field(
         None, description="channels of each layer, or scale; by the model if not set", min_length=1
     )
-    kernel: Positive = Field(3, description="odd side of the convolutions")
+    kernel: Positive | None = Field(None, description="odd side of the convolutions; by the model if not set")
     patch: Positive | None = Field(None, description="pixels folded, along each side; by the field's size if not set")
-    blend: bool = Field(True, description="mix the newest frame in, pixel by pixel")
+    blend: bool | None = Field(None, description="mix the newest frame in, pixel by pixel; it is if not set")
     fed_back: bool | None = Field(None, description="convlstm: one stack that is fed its own frames")
     decoupling: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         None, description="predrnn: weight of V2's decoupling term"
@@ -109,8 +115,8 @@ class Model(_Room):
 
     @field_validator("kernel")
     @classmethod
-    def _odd(cls, kernel: int) -> int:
-        if kernel % 2 == 0:
+    def _odd(cls, kernel: int | None) -> int | None:
+        if kernel is not None and kernel % 2 == 0:
             raise ValueError("the side of a convolution must be odd")
         return kernel
 
@@ -119,13 +125,16 @@ class Model(_Room):
         for key, name in (("fed_back", "convlstm"), ("decoupling", "predrnn"), ("recalled", "e3dlstm")):
             if getattr(self, key) is not None and self.name != name:
                 raise ValueError(f"{key} is a setting of {name}, not of {self.name}")
-        if self.name not in ("convlstm", "multiscale") and len(set(self.hidden or ())) > 1:
+        for key in ("kernel", "patch", "blend"):
+            if getattr(self, key) is not None and self.name == "cascade":
+                raise ValueError(f"{key} is a setting of the recurrent networks, not of cascade")
+        if self.name not in ("cascade", "convlstm", "multiscale") and len(set(self.hidden or ())) > 1:
             raise ValueError(f"the memory of {self.name} runs through all layers: their widths must be equal")
         return self
 
     def keywords(self) -> dict[str, Any]:
-        """For `nowcast.models.build`; what is not set is left to the model."""
-        return self.model_dump(exclude={"name"}, exclude_none=True, mode="json")
+        """Of the network itself, for `nowcast.models.build`; what is not set is left to the model."""
+        return self.model_dump(exclude={"name", "frame", "output"}, exclude_none=True, mode="json")
 
 
 class Loading(_Room):
@@ -144,8 +153,8 @@ class Loading(_Room):
 class Sampling(_Room):
     """Which training windows are seen how often; validation and test are never weighted."""
 
-    events: Literal["none", "auto", "rain", "motion", "divisions"] = Field(
-        "none", description="what makes a window worth seeing"
+    events: Literal["none", "auto", "rain", "motion", "divisions"] | None = Field(
+        None, description="what makes a window worth seeing; rain for cascade where it rains, none if not set"
     )
     floor: float = Field(0.1, gt=0, le=1, description="chance of a window in which nothing happens, an epoch")
     weights: tuple[PositiveFloat, ...] | None = Field(None, description="of several cubes: shares of an epoch")
@@ -157,13 +166,15 @@ class Training(_Room):
 
     epochs: Positive | None = Field(None, description="chosen to suit machine and data if not set")
     max_minutes: PositiveFloat | None = None
-    batch: Positive = 8
+    batch: Positive | None = Field(None, description="windows a step; by the patch's size if not set")
     loss: dict[str, PositiveFloat] = Field(default_factory=lambda: {"mse": 1.0}, min_length=1)
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adamw"
     learning_rate: PositiveFloat = 2e-3
     adversarial: PositiveFloat | None = Field(None, description="weight of a discriminator's term: sharper frames")
     patience: Positive = Field(15, description="epochs without a better validation loss before it ends")
-    augment: Literal["none", "auto", "flips", "rotations", "all"] = Field("none", description="turn and mirror windows")
+    augment: Literal["none", "auto", "flips", "rotations", "all"] | None = Field(
+        None, description="turn and mirror windows; auto for cascade, none for others if not set"
+    )
     teaching: Literal["none", "scheduled", "reverse"] | None = Field(
         None, description="how networks that are fed their own frames are shown the truth; scheduled if not set"
     )
@@ -219,6 +230,8 @@ FLAGS = {
     "max_missing": "windows.max_missing",
     "scaling": "scaling.method",
     "model": "model.name",
+    "frame": "model.frame",
+    "output": "model.output",
     "hidden": "model.hidden",
     "kernel": "model.kernel",
     "events": "sampling.events",

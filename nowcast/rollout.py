@@ -12,24 +12,24 @@ import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
-from torch import Tensor
 
 import nowcast
+from nowcast import products
 from nowcast.cube import DIMS, FORECAST_DIMS, STEP_TOLERANCE, iso, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.models import Forecaster
+from nowcast.outlook import ends_of, levels_of, told
 from nowcast.readers import reading
 from nowcast.scaling import Scaler
 from nowcast.tensors import load, to_context
+from nowcast.tiled import run_tiled
 from nowcast.timeline import absent_frames, with_absent_marked
-from nowcast.windows import Tile, tiles
 
 __all__ = [
     "forecast",
     "moment",
     "newest_references",
     "reference_indices",
-    "run_tiled",
     "usable_references",
     "with_empty_marked",
 ]
@@ -53,7 +53,7 @@ def forecast(
     halo: int = HALO,
     device: str = "cpu",
     done: Callable[[], None] | None = None,
-) -> xr.DataArray:
+) -> xr.DataArray | xr.Dataset:
     """Forecast from each reference time; lazy, a dask chunk per reference time.
 
     Parameters
@@ -78,9 +78,10 @@ def forecast(
 
     Returns
     -------
-    xarray.DataArray
+    xarray.DataArray or xarray.Dataset
         Dims `(forecast_reference_time, lead_time, channel, y, x)`, float32, the cube's units, coordinates and
-        attributes; `valid_time` is reference plus lead. A pixel that no context frame observed is NaN.
+        attributes; `valid_time` is reference plus lead. A pixel that no context frame observed is NaN. Of a forecaster
+        that tells chances, a Dataset of the mean, a field that is matched to them, and of them (`nowcast.products`).
 
     Raises
     ------
@@ -99,7 +100,7 @@ def forecast(
         raise InputError("--horizon must be at least 1", found=str(horizon))
     forecaster = forecaster.to(device).eval()
 
-    def one(index: int) -> np.ndarray:
+    def one(index: int) -> tuple[np.ndarray, ...]:
         frames = load(cube.isel(time=slice(index - context + 1, index + 1)))
         seen = np.isfinite(frames).any(axis=0)
         if not seen.any() and len(references) == 1:
@@ -109,15 +110,16 @@ def forecast(
             )
         with _one_at_a_time:  # torch has its own threads; two forecasts at a time would only fight for them
             scaled = to_context(scaler.apply(frames), masked=forecaster.masked, held=held)[None].to(device)
-            answer = run_tiled(forecaster, scaled, horizon, tile=tile or forecaster.tile, halo=halo)[0].cpu().numpy()
-        physical = scaler.invert(answer)
-        physical[:, ~seen] = np.nan
+            answer = run_tiled(forecaster, scaled, horizon, tile=tile or forecaster.tile, halo=halo)
+            fields, chances = told(forecaster, answer, torch.from_numpy(seen.any(axis=0)).to(device))
+        answers = [*(scaler.invert(field) for field in fields), *chances]
+        for each in answers:
+            each[..., ~seen] = np.nan
         if done is not None:
             done()
-        return physical[None]
+        return tuple(each[None] for each in answers)
 
-    shape = (1, horizon, *cube.shape[1:])
-    pieces = [da.from_delayed(dask.delayed(one)(index), shape, dtype="float32") for index in references]
+    made = [dask.delayed(one, nout=3)(index) for index in references]
     time = cube["time"].values[list(references)]
     lead = (np.arange(1, horizon + 1) * round(step * 1e3)).astype("timedelta64[ms]").astype("timedelta64[ns]")
     coords = {key: coord for key, coord in cube.coords.items() if key != "sequence" and "time" not in coord.dims}
@@ -125,60 +127,37 @@ def forecast(
         coords["sequence"] = ("forecast_reference_time", cube["sequence"].values[list(references)])
     if most_missing:
         coords |= _inputs(cube, references, context)
-    result = xr.DataArray(
-        da.concatenate(pieces),
-        dims=FORECAST_DIMS,
-        coords={
-            **coords,
-            "forecast_reference_time": ("forecast_reference_time", time),
-            "lead_time": ("lead_time", lead),
-            "valid_time": (("forecast_reference_time", "lead_time"), time[:, None] + lead[None]),
-        },
-        name=cube.name,
-        attrs=cube.attrs,
-    )
-    return result.assign_attrs(
-        nowcast_model=name,
-        nowcast_version=nowcast.__version__,
-        nowcast_context=context,
+    coords = {
+        **coords,
+        "forecast_reference_time": ("forecast_reference_time", time),
+        "lead_time": ("lead_time", lead),
+        "valid_time": (("forecast_reference_time", "lead_time"), time[:, None] + lead[None]),
+    }
+    attrs = {
+        **cube.attrs,
+        "nowcast_model": name,
+        "nowcast_version": nowcast.__version__,
+        "nowcast_context": context,
         **({"nowcast_max_missing": most_missing} if most_missing else {}),
-        nowcast_inputs=f"{cube.encoding.get('source', 'a cube in memory')}; {context} frames up to each reference time",
+        "nowcast_inputs": f"{cube.encoding.get('source', 'a cube in memory')}; {context} frames up to each reference "
+        "time",
+    }
+
+    def product(place: int, *levels: int) -> da.Array:
+        shape = (1, horizon, *levels, *cube.shape[1:])
+        pieces: da.Array = da.concatenate([da.from_delayed(each[place], shape, dtype="float32") for each in made])
+        return pieces
+
+    mean = xr.DataArray(product(0), dims=FORECAST_DIMS, coords=coords, name=cube.name, attrs=attrs)
+    if not forecaster.thresholds:
+        return mean
+    chances = xr.DataArray(
+        product(2, len(forecaster.thresholds)),
+        dims=products.PROBABILITY_DIMS,
+        coords={**coords, "threshold": ("threshold", levels_of(forecaster, scaler))},
+        attrs={**attrs, **ends_of(forecaster, scaler)},
     )
-
-
-def run_tiled(forecaster: Forecaster, context: Tensor, horizon: int, *, tile: int, halo: int) -> Tensor:
-    """Apply a forecaster to `(b t c h w)`, whole or in blended tiles, without gradients; `(b horizon c h w)`."""
-    size = (context.shape[-2], context.shape[-1])
-    with torch.inference_mode():
-        pieces = tiles(size, tile=tile, halo=halo, multiple=forecaster.multiple)
-        if len(pieces) == 1:
-            whole: Tensor = forecaster(context, horizon)
-            return whole
-        total = context.new_zeros(context.shape[0], horizon, forecaster.channels, *size)
-        weight = context.new_zeros(size)
-        for piece in pieces:
-            ramp = _ramp(piece, size, halo).to(context)
-            total[..., piece.y, piece.x] += forecaster(context[..., piece.y, piece.x], horizon) * ramp
-            weight[piece.y, piece.x] += ramp
-        return total / weight
-
-
-def _ramp(piece: Tile, size: tuple[int, int], halo: int) -> Tensor:
-    """Weights of a tile: where it overlaps a neighbour by `2 * halo`, 0 for half a halo, then rising, then 1."""
-
-    def along(part: slice, length: int) -> Tensor:
-        weight = torch.ones(part.stop - part.start)
-        if halo == 0:
-            return weight
-        outer = halo // 2
-        rise = torch.cat([torch.zeros(outer), torch.linspace(0, 1, 2 * (halo - outer) + 2)[1:-1], torch.ones(outer)])
-        if part.start > 0:
-            weight[: 2 * halo] = torch.minimum(weight[: 2 * halo], rise)
-        if part.stop < length:
-            weight[-2 * halo :] = torch.minimum(weight[-2 * halo :], rise.flip(0))
-        return weight
-
-    return along(piece.y, size[0])[:, None] * along(piece.x, size[1])[None, :]
+    return products.combined(mean, mean.copy(data=product(1)), chances)
 
 
 def with_empty_marked(cube: xr.DataArray, references: Sequence[int], context: int) -> xr.DataArray:

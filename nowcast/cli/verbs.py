@@ -134,8 +134,10 @@ def fit(
     variable: Variable = None,
     channel: Channel = None,
     model: Annotated[
-        str | None, typer.Option(help="convlstm, multiscale, predrnn, predrnn++ or e3dlstm [convlstm]")
+        str | None, typer.Option(help="cascade, convlstm, multiscale, predrnn, predrnn++ or e3dlstm [cascade]")
     ] = None,
+    frame: Annotated[str | None, typer.Option(help="still, lagrangian or auto: what moves is held still [auto]")] = None,
+    output: Annotated[str | None, typer.Option(help="mean, or chances to reach thresholds beside it [chances]")] = None,
     hidden: Annotated[str | None, typer.Option(help="channels of each layer, such as 64,64")] = None,
     kernel: Annotated[int | None, typer.Option(help="side of the convolutions")] = None,
     context: Annotated[int | None, typer.Option(help="frames given")] = None,
@@ -181,6 +183,8 @@ def fit(
         channel=channel,
         options=options,
         model=model,
+        frame=frame,
+        output=output,
         hidden=numbers_of(hidden, "--hidden", int),
         kernel=kernel,
         context=context,

@@ -77,11 +77,11 @@ def build(name: str, keywords: dict[str, Any]) -> Forecaster:
 
 
 def _framed(name: str, keywords: dict[str, Any], *, frame: str = "still", exceedance: Any = None) -> Framed:
-    own = {"channels": int(keywords.pop("channels", 1)), "masked": bool(keywords.pop("masked", False))}
+    channels, masked = int(keywords.pop("channels", 1)), bool(keywords.pop("masked", False))
     told = None if exceedance is None else Exceedance(**_known(exceedance, Exceedance, "exceedance"))
     share = 1 if told is None else told.share
-    inner = build(name, {**keywords, "channels": own["channels"] * share, "masked": True})
-    return Framed(inner, **own, frame=frame, exceedance=told)
+    inner = build(name, {**keywords, "channels": channels * share, "masked": True})
+    return Framed(inner, channels=channels, masked=masked, frame=frame, exceedance=told)
 
 
 def _known(keywords: dict[str, Any], kind: type, name: str) -> dict[str, Any]:

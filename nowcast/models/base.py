@@ -82,7 +82,7 @@ class Forecaster(nn.Module, ABC):
         """All that it tells, of each lead time or of some: what training compares with `lift` of the truth."""
         return Lifted(self.at_leads(context, range(1, horizon + 1) if leads is None else leads))
 
-    def frames(self, values: Tensor) -> Tensor:
+    def expected(self, values: Tensor) -> Tensor:
         """The mean, `(b t c h w)`, in what `lifted` gave: here, all of it."""
         return values
 

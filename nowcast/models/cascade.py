@@ -9,6 +9,7 @@ Most of it is known before training, so little data teaches the rest.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -71,12 +72,13 @@ class Cascade(Forecaster):
         frames: int = 4,
     ) -> None:
         super().__init__(channels=channels, masked=masked)
-        self.scales, self.looks_back = scales, frames
+        self.scales, self.recent = scales, frames
+        self.looks_back = frames
         self.multiple = FOLD * 2 ** (len(hidden) - 1)
         inputs = frames * (channels + 1) + channels + 1
         below = [inputs, *hidden[:-1]]
         self.down = nn.ModuleList(_Twice(i, o) for i, o in zip(below, hidden, strict=True))
-        self.up = nn.ModuleList(_Twice(fine + coarse, fine) for fine, coarse in zip(hidden, hidden[1:], strict=False))
+        self.up = nn.ModuleList(_Twice(fine + coarse, fine) for fine, coarse in itertools.pairwise(hidden))
         width = hidden[0]
         self.at_lead = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 2 * width))
         self.told = nn.Conv2d(width, width, 1)
@@ -121,10 +123,10 @@ class Cascade(Forecaster):
 
     def _newest(self, context: Tensor) -> tuple[Tensor, Tensor]:
         """The newest frames, as many as it looks at: values, 0 where missing; and 1 where observed."""
-        newest = context[:, -self.looks_back :]
+        newest = context[:, -self.recent :]
         value = newest[:, :, : self.channels]
         observed = newest[:, :, self.channels :] if self.masked else torch.ones_like(value)
-        lacking = (0, 0, 0, 0, 0, 0, self.looks_back - newest.shape[1], 0)  # older frames than there are: not observed
+        lacking = (0, 0, 0, 0, 0, 0, self.recent - newest.shape[1], 0)  # older frames than there are: not observed
         return F.pad(value * observed, lacking), F.pad(observed, lacking)
 
     def _features(self, value: Tensor, observed: Tensor, newest: Tensor) -> Tensor:
@@ -158,7 +160,8 @@ class Cascade(Forecaster):
         here = LARGEST * torch.tanh(self.shares(told) / LARGEST)
         usual = self.usual(when).view(self.channels, -1)
         share = here[:, : FINE + 1].softmax(dim=1)[:, :FINE]
-        weights = here[:, FINE + 1 :].unflatten(1, (self.channels, -1)) + usual[:, FINE:, None, None]
+        weights = here[:, FINE + 1 :].reshape(len(here), self.channels, -1, *here.shape[-2:])
+        weights = weights + usual[:, FINE:, None, None]
         return share, usual[:, :FINE].sigmoid(), weights.softmax(dim=2), self.own(told)
 
 

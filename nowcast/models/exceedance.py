@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -10,7 +11,13 @@ from torch import Tensor, nn
 
 from nowcast.errors import InputError
 
-__all__ = ["Exceedance", "to_linear"]
+__all__ = ["Exceedance", "matched", "to_linear"]
+
+STEPS = 4096
+"""Steps between 0 and 1 in which chances are told apart when pixels are ranked by them."""
+
+TINY = 1e-4
+"""A chance that is none."""
 
 TOLERANCE = 1e-5
 """Of scaled values beside a threshold: what was packed in a file reaches it in spite of rounding."""
@@ -43,7 +50,7 @@ class Exceedance(nn.Module):
 
     def __init__(self, *, thresholds: Sequence[float], spreads: Sequence[float], bend: float = 0.0) -> None:
         super().__init__()
-        rising = all(low < high for low, high in zip(thresholds, thresholds[1:], strict=False))
+        rising = all(low < high for low, high in itertools.pairwise(thresholds))
         numbers = [*thresholds, *spreads, bend]
         if not thresholds or not rising or not all(math.isfinite(each) for each in numbers):
             raise InputError("chances need thresholds that ascend", found=str(list(thresholds)))
@@ -68,7 +75,7 @@ class Exceedance(nn.Module):
             parts.append((frames >= threshold - TOLERANCE).to(frames.dtype) / spread)
         return torch.cat(parts, dim=2)
 
-    def frames(self, values: Tensor) -> Tensor:
+    def expected(self, values: Tensor) -> Tensor:
         """The mean, scaled: `(b t c(1 + k) h w)` to `(b t c h w)`."""
         mean = values[:, :, : values.shape[2] // self.share] * self.spreads[0]
         if self.bend == 0:
@@ -78,7 +85,7 @@ class Exceedance(nn.Module):
     def chances(self, values: Tensor) -> Tensor:
         """From 0 to 1, none above that of a lower threshold: `(b t c(1 + k) h w)` to `(b t k c h w)`."""
         c = values.shape[2] // self.share
-        told = values[:, :, c:].unflatten(2, (-1, c))
+        told = values[:, :, c:].reshape(*values.shape[:2], -1, c, *values.shape[-2:])
         units = told.new_tensor(self._units()).view(-1, 1, 1, 1)
         found = [chance.clamp(0, 1) for chance in (told * units).unbind(2)]
         for level in range(1, len(found)):  # torch.cummin is many times slower
@@ -88,6 +95,47 @@ class Exceedance(nn.Module):
     def _units(self) -> list[float]:
         """What 0 and 1 of each threshold are divided by."""
         return [spread * math.sqrt(len(self.thresholds)) for spread in self.spreads[1:]]
+
+
+def matched(mean: Tensor, chances: Tensor, thresholds: Sequence[float], seen: Tensor) -> Tensor:
+    """A field of which as many pixels reach each threshold as are expected to: those with the highest chances.
+
+    A mean has too few high values, for it spreads them over wherever they may be; a score of categories then counts as
+    missed what was expected somewhere (probability matching: Ebert 2001,
+    doi:10.1175/1520-0493(2001)129<2461:AOAPMS>2.0.CO;2). Between two thresholds stands the mean, so far as it lies
+    there.
+
+    Parameters
+    ----------
+    mean, chances
+        `(b t c h w)` and `(b t k c h w)`, as `Exceedance` tells them.
+    seen
+        True for the pixels that count, `(h w)`.
+    """
+    answer = mean.clone()
+    for b, t, c in itertools.product(*(range(size) for size in mean.shape[:3])):
+        field = answer[b, t, c].view(-1)
+        likely = torch.nonzero((seen & (chances[b, t, 0, c] > TINY)).view(-1)).squeeze(1)
+        values = field[likely]
+        reached = torch.ones_like(values, dtype=torch.bool)
+        told = chances[b, t, :, c].flatten(1)[:, likely]
+        for chance, threshold in zip(told, thresholds, strict=True):
+            beyond = reached & (chance > _cut(chance))
+            # What reaches the threshold before and not this one lies between the two.
+            values = torch.where(reached & ~beyond, values.clamp_max(threshold - TOLERANCE), values)
+            values = torch.where(beyond, values.clamp_min(threshold + TOLERANCE), values)
+            reached = beyond
+        rest = field.clamp_max(thresholds[0] - TOLERANCE)
+        rest[likely] = values
+        field.copy_(torch.where(seen.view(-1), rest, field))
+    return answer
+
+
+def _cut(chance: Tensor) -> float:
+    """What as many of some pixels' chances lie above as are expected to come true."""
+    counts = torch.histc(chance, bins=STEPS, min=0, max=1)
+    above = counts.flip(0).cumsum(0)
+    return max(1 - int((above <= chance.sum()).sum()) / STEPS, TINY)
 
 
 def to_linear(scaled: Tensor, bend: float) -> Tensor:

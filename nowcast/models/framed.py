@@ -71,7 +71,7 @@ class Framed(Forecaster):
         self.thresholds = () if exceedance is None else exceedance.thresholds
 
     @property
-    def low_memory(self) -> bool:  # type: ignore[override]
+    def low_memory(self) -> bool:
         """That of the network inside."""
         return self.inner.low_memory
 
@@ -80,13 +80,13 @@ class Framed(Forecaster):
         self.inner.low_memory = wanted
 
     def forward(self, context: Tensor, horizon: int) -> Tensor:
-        return self.frames(self.lifted(context, horizon).values)
+        return self.expected(self.lifted(context, horizon).values)
 
     def lift(self, frames: Tensor) -> Tensor:
         return frames if self.exceedance is None else self.exceedance.lift(frames)
 
-    def frames(self, values: Tensor) -> Tensor:
-        return values if self.exceedance is None else self.exceedance.frames(values)
+    def expected(self, values: Tensor) -> Tensor:
+        return values if self.exceedance is None else self.exceedance.expected(values)
 
     def chances(self, values: Tensor) -> Tensor | None:
         return None if self.exceedance is None else self.exceedance.chances(values)

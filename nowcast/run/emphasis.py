@@ -34,10 +34,10 @@ def drawn_by(parts: Sequence[Prepared], place: Path) -> Callable[[int], np.ndarr
         A file that cannot be read.
     """
     wanted = parts[0].settings.sampling
-    if wanted.events == "none" and wanted.weights is None:
+    if wanted.events in (None, "none") and wanted.weights is None:
         return None
     chances = [
-        np.ones(len(part.plans["training"])) if wanted.events == "none" else _by_events(part, place, number)
+        np.ones(len(part.plans["training"])) if wanted.events in (None, "none") else _by_events(part, place, number)
         for number, part in enumerate(parts, 1)
     ]
     if wanted.weights is not None:
@@ -56,7 +56,7 @@ def turned(parts: Sequence[Prepared]) -> Augmentation | None:
     InputError
         What is asked for has no meaning on a grid.
     """
-    asked = parts[0].settings.training.augment
+    asked = parts[0].settings.training.augment or "none"
     each = [symmetries(part.cube, part.plans["training"].patch, asked) for part in parts]
     allowed = [symmetry for symmetry in each[0] if all(symmetry in other for other in each)]
     if len(allowed) < 2:
@@ -80,7 +80,7 @@ def _weighted(chances: list[np.ndarray], weights: Sequence[float]) -> list[np.nd
 
 def _by_events(prepared: Prepared, place: Path, number: int) -> np.ndarray:
     wanted = prepared.settings.sampling
-    name = choose(prepared.cube) if wanted.events == "auto" else wanted.events
+    name = choose(prepared.cube) if wanted.events in (None, "auto") else wanted.events
     kept = place / folder.numbered(folder.EVENTS, number)
     table = _kept(kept, prepared, name)
     if table is None:

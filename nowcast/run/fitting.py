@@ -50,6 +50,8 @@ def fit(
     channel: str | int | None = None,
     options: Mapping[str, Any] | None = None,
     model: str | None = None,
+    frame: str | None = None,
+    output: str | None = None,
     hidden: Sequence[int] | None = None,
     kernel: int | None = None,
     context: int | None = None,
@@ -92,6 +94,11 @@ def fit(
         Go on with the run in that folder from its last checkpoint, with its own settings.
     options
         What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`.
+    frame
+        `"still"`, the grid's own; `"lagrangian"`: what moves is held still and carried along afterwards; `"auto"`: of
+        these the one in which less changes in the training part. For the cascade auto if None, else still.
+    output
+        `"mean"`, or `"chances"` to reach thresholds beside it. For the cascade chances if None, else mean.
     precision
         Of convolutions: `"float32"` or `"bfloat16"`, for GPUs; what they are added to stays float32.
     low_memory
@@ -171,7 +178,7 @@ def _loader(parts: Sequence[Prepared], name: str, *, place: Path | None = None) 
     settings = parts[0].settings
     made = Loader(
         [Windows(part.cube, part.plans[name], part.scaler, masked=part.masked, held=part.held) for part in parts],
-        batch=settings.training.batch,
+        batch=parts[0].batch,
         shuffle=name == "training",
         seed=settings.training.seed,
         memory=bytes_of(settings.loading.memory) // 4,

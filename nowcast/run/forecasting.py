@@ -45,7 +45,7 @@ def forecast(
     channel: str | int | None = None,
     options: Mapping[str, Any] | None = None,
     progress: bool = True,
-) -> xr.DataArray:
+) -> xr.DataArray | xr.Dataset:
     """Forecast from the newest frames, from the times `at`, or from every time that has enough frames before it.
 
     Parameters
@@ -68,10 +68,11 @@ def forecast(
 
     Returns
     -------
-    xarray.DataArray
+    xarray.DataArray or xarray.Dataset
         Dims `(forecast_reference_time, lead_time, channel, y, x)`, in the cube's units, on its grid. Of a model that
-        was trained with `gaps`, `missing_inputs` and `input_age` tell what each forecast had to do without. Of the
-        ensemble `"steps"` a Dataset (see `nowcast.products`).
+        was trained with `gaps`, `missing_inputs` and `input_age` tell what each forecast had to do without. Of a model
+        that tells chances, as those do that are trained without asking for another, and of the ensemble `"steps"`, a
+        Dataset of the mean, a field matched to the chances, and the chances (see `nowcast.products`).
 
     Raises
     ------
@@ -120,13 +121,14 @@ def forecast(
             gaps=card.gaps,
         )
         if read_as:
-            result = result.assign_attrs({READ_AS: json.dumps(read_as)})
-        tell(f"forecast {_told(result)}")
-        _tell_missing(result)
+            products.mean(result).attrs[READ_AS] = json.dumps(read_as)
+        mean = products.mean(result)
+        tell(f"forecast {_told(mean)}")
+        _tell_missing(mean)
         newest = int(np.flatnonzero(~absent_frames(cube))[-1])
-        if not every and result["valid_time"].values.max() > cube["time"].values[newest]:
+        if not every and mean["valid_time"].values.max() > cube["time"].values[newest]:
             usable = rollout.usable_references(cube, card.context, most_missing=most)
-            known = [i for i in usable if i + result.sizes["lead_time"] <= newest]
+            known = [i for i in usable if i + mean.sizes["lead_time"] <= newest]
             when = f"; one that can be scored now: --at {iso(cube['time'].values[known[-1]])}" if known else ""
             tell(f"truth    not known yet for every lead time{when}")
         return result
@@ -205,7 +207,7 @@ def predict(
     references: Sequence[int],
     name: str,
     gaps: Mapping[str, Any],
-) -> xr.DataArray:
+) -> xr.DataArray | xr.Dataset:
     """`nowcast.rollout.forecast` on the GPU where there is one, with a bar; lazy if too large for memory.
 
     Parameters

@@ -15,7 +15,7 @@ from nowcast.description import Description, describe
 from nowcast.errors import InputError
 from nowcast.progress import quiet
 from nowcast.readers import reading
-from nowcast.run.preparing import cut
+from nowcast.run.dividing import cut
 from nowcast.run.source import Source, cube_from
 from nowcast.scaling import Scaler
 from nowcast.sealing import is_sealed

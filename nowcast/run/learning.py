@@ -50,15 +50,19 @@ def settled(parts: Sequence[Prepared]) -> list[Prepared]:
 def objective(prepared: Prepared, *, even: bool = False) -> tuple[Loss, Curriculum | None]:
     """The loss of the horizon's frames, and what the network is taught; None: nothing.
 
-    With `even` each lead time counts alike, and there may be any number of them.
+    With `even` each lead time counts alike, and there may be any number of them. Where chances are told, early lead
+    times, at which less is wrong, count more if nothing else is asked.
     """
     from nowcast.training import Curriculum
 
     training = prepared.settings.training
+    leads = training.lead_weights
+    if leads is None and prepared.chances:
+        leads = tuple((lead + 1) ** -0.5 for lead in range(prepared.plans["training"].horizon))
     thresholds = None
     if training.thresholds is not None:
         thresholds = prepared.scaler.apply(np.array(training.thresholds)).tolist()
-    loss = mixture(training.loss, thresholds=thresholds, lead_weights=None if even else training.lead_weights)
+    loss = mixture(training.loss, thresholds=thresholds, lead_weights=None if even else leads)
     if training.teaching is None or training.teaching == "none":
         return loss, None
     return loss, Curriculum(training.teaching, mixture(training.loss, thresholds=thresholds), seed=training.seed)

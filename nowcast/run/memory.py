@@ -36,10 +36,10 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
     MachineError
         Not even so do its tensors alone fit into what is free.
     """
-    from nowcast.training import free_memory, step_memory
+    from nowcast.training import MOST_LEADS, free_memory, step_memory
 
     asked = prepared.settings.training.low_memory
-    window, batch = prepared.plans["training"], prepared.settings.training.batch
+    window, batch = prepared.plans["training"], prepared.batch
     forecaster.low_memory = bool(asked)
     height, width = (-(-side // forecaster.multiple) * forecaster.multiple for side in window.patch)
     pixels = batch * height * width
@@ -47,6 +47,7 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
         return
     device = "cuda" if torch.cuda.is_available() else "cpu"
     free = free_memory(device)
+    horizon = min(window.horizon, MOST_LEADS) if forecaster.leads_apart else window.horizon
     loss, curriculum = objective(prepared, even=True)
 
     def tried() -> Footprint:
@@ -61,7 +62,7 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
         )
 
     def most_of(by: Footprint) -> float:
-        return LIBRARIES + ALLOCATOR * by.bytes(pixels=pixels, context=window.context, horizon=window.horizon)
+        return LIBRARIES + ALLOCATOR * by.bytes(pixels=pixels, context=window.context, horizon=horizon)
 
     found, why = tried(), ""
     if free is not None and most_of(found) > free and asked is None:
@@ -70,11 +71,11 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
     tell(f"memory   a step takes up to {told(most_of(found))}{'' if free is None else f' of {told(free)} free'}{why}")
     if free is None or most_of(found) <= free:
         return
-    fits = found.most((free - LIBRARIES) / ALLOCATOR, context=window.context, horizon=window.horizon)
+    fits = found.most((free - LIBRARIES) / ALLOCATOR, context=window.context, horizon=horizon)
     fewer, side = fits // (height * width), math.isqrt(fits)
     smaller = f"--patch {side // forecaster.multiple * forecaster.multiple} --batch 1"
     remedy = f"--batch {fewer}" if fewer else smaller if side >= forecaster.multiple else "a smaller --hidden"
-    least = found.bytes(pixels=pixels, context=window.context, horizon=window.horizon)
+    least = found.bytes(pixels=pixels, context=window.context, horizon=horizon)
     if least <= free:
         tell(f"beware   that may be more than there is; what fits: {remedy}")
         return

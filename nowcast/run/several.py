@@ -16,7 +16,8 @@ from nowcast.cube import grid_step, label, time_step
 from nowcast.errors import InputError
 from nowcast.progress import tell
 from nowcast.readers.kinds import OtherKindError
-from nowcast.run.preparing import PATCH, Prepared, prepare
+from nowcast.run.modelling import chances, network, patch_for
+from nowcast.run.preparing import Prepared, prepare
 from nowcast.run.source import Source, cube_from, minutes
 from nowcast.scaling import Scaler, Statistics
 from nowcast.units import rain_rate_of_one, spelled
@@ -95,7 +96,8 @@ def prepare_all(cubes: Sequence[xr.DataArray], settings: Settings) -> list[Prepa
         raise InputError("--weights are one for each cube", found=f"{len(weights)}", needed=f"{len(cubes)}")
     if len(cubes) == 1:
         return [prepare(cubes[0], settings)]
-    side = min(PATCH, *(min(cube.sizes["y"], cube.sizes["x"]) for cube in cubes))
+    most = patch_for(network(settings, cubes[0]))
+    side = min(most, *(min(cube.sizes["y"], cube.sizes["x"]) for cube in cubes))
     windows = settings.windows.model_copy(update={"patch": settings.windows.patch or side})
     told = settings.model_copy(update={"windows": windows})
     parts: list[Prepared] = []
@@ -109,6 +111,7 @@ def prepare_all(cubes: Sequence[xr.DataArray], settings: Settings) -> list[Prepa
                     update={"context": settled.windows.context, "horizon": settled.windows.horizon}
                 ),
                 "scaling": settled.scaling,
+                "model": settled.model,
             }
         )
     shapes = {part.plans["training"].patch for part in parts}
@@ -123,9 +126,10 @@ def prepare_all(cubes: Sequence[xr.DataArray], settings: Settings) -> list[Prepa
     scaler = Scaler.fit(first.cube, method=first.scaler.method, statistics=together)
     tell(f"scaling  of all {len(parts)} cubes: {scaler.method}, by the statistics of their training parts together")
     masked = any(part.masked for part in parts)
+    told_of = chances(first.cube, together, scaler, settings.scores.thresholds) if first.chances else {}
     # each file may name the quantity in its own way: what is asked for again is what was asked for
     told = first.settings.model_copy(update={"data": settings.data})
-    return [replace(part, scaler=scaler, masked=masked, settings=told) for part in parts]
+    return [replace(part, scaler=scaler, masked=masked, settings=told, chances=told_of) for part in parts]
 
 
 def _like(first: xr.DataArray, cube: xr.DataArray) -> xr.DataArray:

@@ -2,6 +2,17 @@
 
 from nowcast.training.fit import OPTIMISERS, Budget, Outcome, fit, plan_budget
 from nowcast.training.memory import free_memory, step_memory
+from nowcast.training.task import MOST_LEADS
 from nowcast.training.teaching import Curriculum
 
-__all__ = ["OPTIMISERS", "Budget", "Curriculum", "Outcome", "fit", "free_memory", "plan_budget", "step_memory"]
+__all__ = [
+    "MOST_LEADS",
+    "OPTIMISERS",
+    "Budget",
+    "Curriculum",
+    "Outcome",
+    "fit",
+    "free_memory",
+    "plan_budget",
+    "step_memory",
+]

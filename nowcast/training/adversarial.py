@@ -49,6 +49,8 @@ class Adversarial(Task):
         A weight that is not above 0, and what `Task` refuses.
     """
 
+    whole_horizon = True
+
     def __init__(
         self,
         forecaster: Forecaster,

@@ -17,7 +17,7 @@ from nowcast.models import Forecaster, Lifted, Persistence, RecurrentForecaster
 from nowcast.tensors import Batch
 from nowcast.training.teaching import Curriculum
 
-__all__ = ["OPTIMISERS", "Answer", "Task", "falling"]
+__all__ = ["MOST_LEADS", "OPTIMISERS", "Answer", "Task", "falling"]
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}
 
@@ -79,6 +79,9 @@ class Task(L.LightningModule, ABC):
         self.curriculum = curriculum
         self._schedule: LambdaLR | None = None
 
+    whole_horizon = False
+    """Whether a step needs the frames of all lead times."""
+
     @property
     def taken(self) -> int:
         """Steps that the forecaster has taken, those before a resume included."""
@@ -103,7 +106,7 @@ class Task(L.LightningModule, ABC):
             at = [lead - 1 for lead in leads]
             loss = self.loss.at(leads) if isinstance(self.loss, Mixture) else self.loss
             pixels = self._compared(loss, lifted, target[:, at], weight[:, at])
-            return Answer(self.forecaster.frames(lifted.values), pixels, pixels)
+            return Answer(self.forecaster.expected(lifted.values), pixels, pixels)
         told = self.curriculum
         lesson = None if told is None else told.teaching(batch, step=self.taken, steps=self.steps)
         unrolled = self.forecaster.unroll(context, target.shape[1], lesson)
@@ -136,7 +139,7 @@ class Task(L.LightningModule, ABC):
 
     def _looked_at(self, horizon: int) -> list[int]:
         """Lead times that a step of training looks at: all, or by turns a few of those that are told apart."""
-        if not self.forecaster.leads_apart or horizon <= MOST_LEADS:
+        if self.whole_horizon or not self.forecaster.leads_apart or horizon <= MOST_LEADS:
             return list(range(1, horizon + 1))
         drawn = torch.Generator().manual_seed(self.taken)
         return sorted((torch.randperm(horizon, generator=drawn)[:MOST_LEADS] + 1).tolist())

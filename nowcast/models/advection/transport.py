@@ -95,7 +95,8 @@ def carried(values: Tensor, observed: Tensor, motion: Tensor, leads: Sequence[in
         As `values`; and `(b len(leads) 1 h w)`, 1 where it was brought from a place that was observed.
     """
     size = (values.shape[-2], values.shape[-1])
-    frames, known = [], []
+    frames: list[Tensor] = []
+    known: list[Tensor] = []
     for step, displacement in enumerate(displacements(motion, size, leads[-1]), start=1):
         if step not in leads:
             continue
