@@ -16,8 +16,9 @@ from torch import Tensor, nn
 import nowcast
 from nowcast.errors import InputError
 from nowcast.models import E3DLSTM, ConvLSTM, Forecaster, Persistence
-from nowcast.rollout import forecast, moment, reference_indices, run_tiled, usable_references, with_empty_marked
+from nowcast.rollout import forecast, moment, reference_indices, usable_references, with_empty_marked
 from nowcast.scaling import Scaler
+from nowcast.tiled import run_tiled
 from nowcast.timeline import absent_frames, with_absent_frames, with_absent_marked
 
 Maker = Callable[..., xr.DataArray]

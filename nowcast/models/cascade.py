@@ -61,6 +61,7 @@ class Cascade(Forecaster):
     """
 
     leads_apart = True
+    tile = 1536
 
     def __init__(
         self,
