@@ -20,6 +20,7 @@ from nowcast.report.figures import (
     clock,
     error_figures,
     event_figures,
+    interval_note,
     scale_figures,
     skill_figures,
     style_of,
@@ -31,6 +32,9 @@ from nowcast.report.splitting import learning_figure, split_line
 from nowcast.report.tables import verdict
 
 __all__ = ["Known", "Part", "page"]
+
+MOST_RATIOS = 3
+"""Baselines that the head of the page compares with."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def _keys(scores: xr.Dataset) -> Markup:
     when = f"at +{leads[-1]:g} {unit}"
     last = scores.isel(lead_time=-1)
     found: list[tuple[str, str]] = []
-    for other in names[1:]:
+    for other in names[1 : 1 + MOST_RATIOS]:
         if "mse" not in scores:
             break
         own, theirs = (float(last["mse"].sel(forecaster=name)) for name in (names[0], other))
@@ -159,7 +163,7 @@ def _keys(scores: xr.Dataset) -> Markup:
         count = int(scores["cases"].max())
         span = [str(scores.attrs.get(f"{end}_reference_time", ""))[:16].replace("T", " ") for end in ("first", "last")]
         found.append((f"{count}", "forecast(s) scored" + (f", from {span[0]} to {span[1]} UTC" if all(span) else "")))
-    items = [tag("li", tag("b", value), tag("span", text)) for value, text in found[:5]]
+    items = [tag("li", tag("b", value), tag("span", text)) for value, text in found]
     return tag("ul", *items, class_="keys") if items else Markup("")
 
 
@@ -168,8 +172,12 @@ def _scored(part: Part, of: str) -> list[Markup]:
     names = [str(name) for name in scores["forecaster"].values]
     legend = tag("div", *(sample(style_of(name, names), name) for name in names), class_="legend")
     found = [_cases(part, of)]
+    skill = skill_figures(scores)
+    if skill:
+        others = tag("div", *(sample(style_of(name, names), f"against {name}") for name in names[1:]), class_="legend")
+        note = tag("p", interval_note(scores)) if interval_note(scores) else Markup("")
+        found.append(tag("section", tag("h2", "How it stands to the baselines" + of), others, note, _grid(skill)))
     for title, figures in (
-        ("How it stands to the baselines", skill_figures(scores)),
         ("Errors by lead time", error_figures(scores)),
         ("Events", event_figures(scores)),
         ("Scales", scale_figures(scores) + spectrum_figures(scores)),

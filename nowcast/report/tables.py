@@ -120,12 +120,16 @@ def _plan_lines(plan: Mapping[str, Any]) -> list[str]:
 
 
 def verdict(scores: xr.Dataset) -> str:
-    """In one sentence: at how many lead times the model's squared error is smaller than persistence's."""
-    names = [str(name) for name in scores["forecaster"].values if name != "persistence"]
-    error = scores["mse"]
-    better = int((error.sel(forecaster=names[0]) < error.sel(forecaster="persistence")).sum())
-    word = "beats" if better == error.sizes["lead_time"] else "does not always beat" if better else "does not beat"
-    return f"{names[0]} {word} persistence: smaller squared error at {better} of {error.sizes['lead_time']} lead times"
+    """In one sentence: at how many lead times the model's squared error is smaller than each baseline's."""
+    names = [str(name) for name in scores["forecaster"].values]
+    model = next(name for name in names if name != "persistence")
+    error, count = scores["mse"], scores.sizes["lead_time"]
+    better = {name: int((error.sel(forecaster=model) < error.sel(forecaster=name)).sum()) for name in names}
+    still = better["persistence"]
+    word = "beats" if still == count else "does not always beat" if still else "does not beat"
+    text = f"{model} {word} persistence: smaller squared error at {still} of {count} lead times"
+    others = [f"{name}'s at {better[name]}" for name in names if name not in (model, "persistence")]
+    return text + (f"; smaller than {', than '.join(others)}" if others else "")
 
 
 def _number(value: float) -> str:
