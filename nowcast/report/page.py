@@ -25,13 +25,16 @@ from nowcast.report.figures import (
     skill_figures,
     style_of,
 )
-from nowcast.report.film import Film, palette_of
+from nowcast.report.film import MOST_BYTES, Film, palette_of
 from nowcast.report.markup import Markup, tag
 from nowcast.report.numbers import number_tables, score_sources
 from nowcast.report.splitting import learning_figure, split_line
 from nowcast.report.tables import verdict
 
 __all__ = ["Known", "Part", "page"]
+
+PICTURE_BYTES = 800_000
+"""Of each picture, if there were but one cube: six of them, as text, then stay below 8 MB together."""
 
 MOST_RATIOS = 3
 """Baselines that the head of the page compares with."""
@@ -103,7 +106,7 @@ def page(title: str, parts: Sequence[Part], known: Known | None = None) -> str:
     sections = []
     for index, part in enumerate(parts, 1):
         of = f", cube {index}" if len(parts) > 1 else ""
-        sections += _scored(part, of)
+        sections += _scored(part, of, min(MOST_BYTES, PICTURE_BYTES // len(parts)))
     sections += [_trained(known, parts), _numbers(parts), _commands(known.commands)]
     foot = tag("footer", f"Made by nowcast {first.attrs.get('nowcast_version', '')}. This page needs no network.")
     return _document(title, head, tag("main", *(each for each in sections if each)), foot)
@@ -167,11 +170,11 @@ def _keys(scores: xr.Dataset) -> Markup:
     return tag("ul", *items, class_="keys") if items else Markup("")
 
 
-def _scored(part: Part, of: str) -> list[Markup]:
+def _scored(part: Part, of: str, most: int) -> list[Markup]:
     scores = part.scores
     names = [str(name) for name in scores["forecaster"].values]
     legend = tag("div", *(sample(style_of(name, names), name) for name in names), class_="legend")
-    found = [_cases(part, of)]
+    found = [_cases(part, of, most)]
     skill = skill_figures(scores)
     if skill:
         others = tag("div", *(sample(style_of(name, names), f"against {name}") for name in names[1:]), class_="legend")
@@ -196,7 +199,7 @@ def _figure(figure: Figure) -> Markup:
     return tag("figure", tag("h3", figure.title), figure.drawing, tag("figcaption", figure.caption))
 
 
-def _cases(part: Part, of: str) -> Markup:
+def _cases(part: Part, of: str, most: int) -> Markup:
     cases = part.cases
     if cases is None:
         return Markup("")
@@ -209,7 +212,7 @@ def _cases(part: Part, of: str) -> Markup:
     figures = []
     for name in cases["case"].values:
         case = cases.sel(case=name)
-        film = Film(case["field"], palette, label)
+        film = Film(case["field"], palette, label, most=most)
         when = str(case["reference"].values)
         start = f"{when[:16].replace('T', ' ')} UTC" if not cases.attrs.get("clip") else f"the clip's {when[11:19]}"
         alt = f"{str(name).capitalize()} case, forecast from {start}: {names} side by side"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from typing import Any
 
+import pytest
 import xarray as xr
 
+from nowcast.report.film import Film
 from nowcast.report.page import Known, Part, page, sentence
 
 Maker = Callable[..., xr.Dataset]
@@ -114,3 +117,21 @@ def test_several_cubes_follow_one_another(made_scores: Maker) -> None:
     assert "Errors by lead time, cube 2" in text
     assert text.count("<h3>Split, cube") == 2
     assert "Events, cube 2" not in text
+
+
+def test_pictures_of_many_cubes_share_the_room(
+    made_scores: Maker, made_cases: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms: list[int] = []
+
+    class Watched(Film):
+        def __init__(self, *given: Any, most: int) -> None:
+            rooms.append(most)
+            super().__init__(*given, most=most)
+
+    monkeypatch.setattr("nowcast.report.page.Film", Watched)
+    for count in (1, 4):
+        rooms.clear()
+        page("A run", [Part(made_scores("mse"), None, made_cases())] * count)
+        assert len(rooms) == 3 * count
+        assert 2 * sum(rooms) * 4 / 3 < 7_000_000
