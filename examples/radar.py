@@ -26,7 +26,7 @@ def main() -> None:
     cube = nowcast.open_cube(arguments.paths) if arguments.paths else advected_echoes(frames=120, size=96)
     print(cube)
 
-    # Train on the first part of its time; the scores are those of the last part, beside persistence.
+    # Train on the first part of its time; the scores are those of the last part, beside baselines.
     run = out / f"run-{len(list(out.glob('run-*'))) + 1}"
     scores = nowcast.fit(cube, run=run, max_minutes=arguments.minutes)
     print(scores["mse"].to_pandas().round(4))
@@ -37,10 +37,11 @@ def main() -> None:
     path = nowcast.write_cube(forecast, out / "forecast.nc")
     assert (forecast["valid_time"] == forecast["forecast_reference_time"] + forecast["lead_time"]).all()
 
-    # Score that one forecast, and draw it over the truth and over persistence.
+    # Score that one forecast, and draw it below the truth and over the baselines.
     own = nowcast.evaluate(path, cube, picture=out / "forecast.png")
-    better = own["mse"].sel(forecaster="convlstm") < own["mse"].sel(forecaster="persistence")
-    print(f"smaller error than persistence at {int(better.sum())} of {better.size} lead times")
+    for baseline in ("persistence", "advection"):
+        better = own["mse"].sel(forecaster="convlstm") < own["mse"].sel(forecaster=baseline)
+        print(f"smaller error than {baseline} at {int(better.sum())} of {better.size} lead times")
     print(
         f"the forecast from {np.datetime_as_string(reference, 'm')} lies in {path}, its picture in {out}/forecast.png"
     )

@@ -24,6 +24,7 @@ from nowcast.cube import grid_step, label, time_step
 from nowcast.errors import InputError
 from nowcast.models import Forecaster, build
 from nowcast.scaling import Scaler
+from nowcast.verification import is_record
 
 __all__ = ["FORMAT", "Card", "load", "load_card", "mismatches", "require", "save", "versions"]
 
@@ -50,6 +51,8 @@ class Card:
         The options of `nowcast.open_cube` that the training cube was read with.
     other_grids
         `grid_step` of further cubes that it was trained on.
+    verdict
+        To whom it lost on its test part (`nowcast.verification.record`); empty where that is not known.
     gaps
         How absent frames are treated: `{"policy": "skip", "mask" or "hold", "most": N}`, at most N of a context.
     """
@@ -70,6 +73,7 @@ class Card:
     read_as: dict[str, Any] = field(default_factory=dict)
     other_grids: list[dict[str, Any] | None] = field(default_factory=list)
     gaps: dict[str, Any] = field(default_factory=lambda: {"policy": "skip", "most": 0})
+    verdict: dict[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -171,8 +175,10 @@ def _card(path: Path, text: str | None) -> Card:
             for grid in [card.grid_step, *card.other_grids]
         )
         named = {each.name for each in fields(Card)}
-        whole = named - {"read_as", "gaps", "other_grids"} <= set(plain) <= named and isinstance(card.read_as, dict)
-        if not (whole and sizes_good and step_good and grid_good and _gaps_good(card)):
+        whole = named - {"read_as", "gaps", "other_grids", "verdict"} <= set(plain) <= named and isinstance(
+            card.read_as, dict
+        )
+        if not (whole and sizes_good and step_good and grid_good and _gaps_good(card) and is_record(card.verdict)):
             raise ValueError("fields are missing or of the wrong kind")
         Scaler.from_dict(card.scaler)
     except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:

@@ -121,6 +121,16 @@ def test_a_file_from_before_gaps_were_told_skips_them(saved: Path, cube: xr.Data
     assert model_file.load_card(older).gaps == {"policy": "skip", "most": 0}
 
 
+def test_a_file_remembers_to_whom_its_model_lost_and_an_older_one_does_not(saved: Path, cube: xr.DataArray) -> None:
+    lost = {"against": "advection", "score": "mse", "lead_seconds": [300.0], "sure": True}
+    verdict = {"reference_times": 4, "threshold": None, "units": "mm h-1", "lost": [lost]}
+    assert model_file.load_card(model_file.save(saved, tiny(), card_of(cube, verdict=verdict))).verdict == verdict
+    older = with_card(saved, lambda card: {key: value for key, value in card.items() if key != "verdict"})
+    assert model_file.load_card(older).verdict == {}
+    with pytest.raises(InputError, match="cannot be read"):
+        model_file.load_card(with_card(saved, lambda card: {**card, "verdict": {"lost": "never"}}))
+
+
 # What is refused
 
 

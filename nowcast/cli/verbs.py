@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ import typer
 from nowcast.cli.ending import set_debug
 from nowcast.cli.parsing import numbers_of, shares_of, sizes_of
 from nowcast.cli.reading import reads
+from nowcast.cli.telling import again, print_scores, results, tell_next
 
 __all__ = ["app"]
 
@@ -60,8 +60,8 @@ def demo(
     from nowcast.run.demonstration import demo as run_demo
 
     scores = run_demo(folder, max_minutes=max_minutes)
-    _print_scores(scores)
-    _next(f"{scores.attrs['picture']} shows a forecast; on your own file: nowcast fit PATH")
+    print_scores(scores)
+    tell_next(f"{scores.attrs['picture']} shows a forecast; on your own file: nowcast fit PATH")
 
 
 @app.command()
@@ -87,7 +87,7 @@ def inspect(
     else:
         from nowcast import report
 
-        _results().print(report.description_table(description, plan))
+        results().print(report.description_table(description, plan))
 
 
 @app.command()
@@ -121,7 +121,7 @@ def convert(
         resume=resume,
         progress=not quiet,
     )
-    _next(f"wrote {out}; next: nowcast inspect {out}, or nowcast fit {out}", quiet=quiet)
+    tell_next(f"wrote {out}; next: nowcast inspect {out}, or nowcast fit {out}", quiet=quiet)
 
 
 @app.command()
@@ -168,7 +168,7 @@ def fit(
     debug: Debug = False,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Train on a cube and score the result on the last part of its time, beside persistence."""
+    """Train on a cube and score the result on the last part of its time, beside persistence and advection."""
     set_debug(debug)
     from nowcast import run
 
@@ -208,11 +208,11 @@ def fit(
         thresholds=numbers_of(thresholds, "--thresholds", float),
         progress=not quiet,
     )
-    _print_scores(scores)
+    print_scores(scores)
     where = scores.attrs["run"]
-    _next(
+    tell_next(
         f"{where}: model, scores, picture; next: nowcast report {where}, "
-        f"or nowcast forecast {_again(paths)} -o forecast.nc --run {where}",
+        f"or nowcast forecast {again(paths)} -o forecast.nc --run {where}",
         quiet=quiet,
     )
 
@@ -223,6 +223,7 @@ def forecast(
     paths: Paths,
     out: Annotated[str, typer.Option("-o", "--out", help=".nc, .zarr, .ome.tif, .ome.zarr, .gif, .mp4, .mkv or .avi")],
     run_path: Run = None,
+    model: Annotated[str | None, typer.Option(help="without training: advection, persistence, pysteps, steps")] = None,
     at: Annotated[list[str] | None, typer.Option(help="reference time(s), ISO 8601 UTC [the newest frame]")] = None,
     every: Annotated[bool, typer.Option("--every", help="from every time with enough frames before it")] = False,
     horizon: Annotated[int | None, typer.Option(help="frames to forecast [as trained]")] = None,
@@ -241,6 +242,7 @@ def forecast(
     result = run.forecast(
         paths,
         run=run_path,
+        model=model,
         at=at,
         every=every,
         horizon=horizon,
@@ -250,7 +252,7 @@ def forecast(
         progress=not quiet,
     )
     write_cube(result, out)
-    _next(f"wrote {out}; next: nowcast evaluate {out} {_again(paths)}, or xarray.open_dataset({out!r})", quiet=quiet)
+    tell_next(f"wrote {out}; next: nowcast evaluate {out} {again(paths)}, or xarray.open_dataset({out!r})", quiet=quiet)
 
 
 @app.command()
@@ -259,7 +261,8 @@ def evaluate(
     forecast_path: Annotated[str, typer.Argument(metavar="FORECAST", help="what nowcast forecast wrote")],
     paths: Paths,
     out: Annotated[str | None, typer.Option("-o", "--out", help="scores.nc or scores.zarr")] = None,
-    picture: Annotated[Path | None, typer.Option(help="truth over forecast over persistence, a PNG")] = None,
+    baselines: Annotated[str, typer.Option(help="of persistence, advection, pysteps, steps")] = "persistence,advection",
+    picture: Annotated[Path | None, typer.Option(help="truth over forecast over baselines, a PNG")] = None,
     thresholds: Thresholds = None,
     variable: Variable = None,
     channel: Channel = None,
@@ -267,7 +270,7 @@ def evaluate(
     debug: Debug = False,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Score a forecast where the truth is known, by lead time, beside persistence."""
+    """Score a forecast where the truth is known, by lead time, beside persistence and advection."""
     set_debug(debug)
     from nowcast import run
     from nowcast.writers import require_writable, write_dataset
@@ -277,6 +280,7 @@ def evaluate(
     scores = run.evaluate(
         forecast_path,
         paths,
+        baselines=[name for name in baselines.split(",") if name],
         thresholds=numbers_of(thresholds, "--thresholds", float),
         variable=variable,
         channel=channel,
@@ -286,33 +290,8 @@ def evaluate(
     )
     if out is not None:
         write_dataset(scores, out)
-    _print_scores(scores)
+    print_scores(scores)
     wrote = " and ".join(str(path) for path in (out, picture) if path is not None)
     page = "" if out is None else f"; next: nowcast report {out}"
     hint = "to keep the scores: -o scores.nc; to see it: --picture p.png"
-    _next(f"wrote {wrote}{page}" if wrote else hint, quiet=quiet)
-
-
-def _results() -> Any:
-    """Standard output: results alone, not folded to a terminal's width where there is no terminal."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
-
-
-def _print_scores(scores: Any) -> None:
-    from nowcast import report
-
-    console = _results()
-    console.print(report.score_table(scores))
-    console.print(report.verdict(scores))
-
-
-def _again(paths: list[str]) -> str:
-    """The paths as they can be typed again: as they are if one, as the usage says if many."""
-    return paths[0] if len(paths) == 1 else "PATH..."
-
-
-def _next(text: str, *, quiet: bool = False) -> None:
-    if not quiet:
-        typer.echo(text, err=True)
+    tell_next(f"wrote {wrote}{page}" if wrote else hint, quiet=quiet)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -25,6 +26,7 @@ __all__ = [
     "SMALLEST",
     "THRESHOLDED",
     "Loss",
+    "Mixture",
     "balanced_mae",
     "balanced_mse",
     "by_lead_time",
@@ -53,12 +55,29 @@ SMALLEST = {"ssim": WINDOW, "ms_ssim": WINDOW, "fss": NEIGHBOURHOOD}
 LOSSES: dict[str, Loss] = {"mse": mse, "mae": mae, "ssim": ssim, "ms_ssim": ms_ssim, **THRESHOLDED}
 
 
+@dataclass(frozen=True)
+class Mixture:
+    """Losses and their shares, and how much each lead time counts; see `mixture`."""
+
+    parts: tuple[tuple[float, Loss], ...]
+    leads: tuple[float, ...] | None = None
+
+    def __call__(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        if self.leads is not None:
+            weight = _by_lead(weight, self.leads, count=target.shape[1])
+        return torch.stack([share * loss(prediction, target, weight) for share, loss in self.parts]).sum()
+
+    def at(self, leads: Sequence[int]) -> Mixture:
+        """Of frames at these lead times alone, counted from 1."""
+        return self if self.leads is None else replace(self, leads=tuple(self.leads[lead - 1] for lead in leads))
+
+
 def mixture(
     shares: Mapping[str, float],
     *,
     thresholds: Sequence[float] | None = None,
     lead_weights: Sequence[float] | None = None,
-) -> Loss:
+) -> Mixture:
     """A weighted sum of losses by name, such as `{"mse": 1.0, "ssim": 0.1}`.
 
     Parameters
@@ -86,13 +105,7 @@ def mixture(
         raise InputError("lead weights must be numbers from 0 on, and one above it", found=str(list(leads)))
     told = {} if thresholds is None else {"thresholds": checked(thresholds)}
     parts = [(share, partial(THRESHOLDED[n], **told) if n in THRESHOLDED else LOSSES[n]) for n, share in shares.items()]
-
-    def mixed(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        if leads is not None:
-            weight = _by_lead(weight, leads, count=target.shape[1])
-        return torch.stack([share * loss(prediction, target, weight) for share, loss in parts]).sum()
-
-    return mixed
+    return Mixture(tuple(parts), leads)
 
 
 def by_lead_time(loss: Loss, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:

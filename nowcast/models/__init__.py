@@ -8,9 +8,12 @@ from typing import Any
 
 from nowcast.errors import InputError
 from nowcast.models.advection import Advection
-from nowcast.models.base import Forecaster
+from nowcast.models.base import Forecaster, Lifted
+from nowcast.models.cascade import Cascade
 from nowcast.models.convlstm import ConvLSTM
 from nowcast.models.e3dlstm import E3DLSTM
+from nowcast.models.exceedance import Exceedance
+from nowcast.models.framed import FRAMES, Framed
 from nowcast.models.multiscale import MultiscaleConvLSTM
 from nowcast.models.persistence import Persistence
 from nowcast.models.predrnn import PredRNN
@@ -19,10 +22,15 @@ from nowcast.models.recurrent import RecurrentForecaster
 
 __all__ = [
     "E3DLSTM",
+    "FRAMES",
     "MODELS",
     "Advection",
+    "Cascade",
     "ConvLSTM",
+    "Exceedance",
     "Forecaster",
+    "Framed",
+    "Lifted",
     "MultiscaleConvLSTM",
     "Persistence",
     "PredRNN",
@@ -32,6 +40,7 @@ __all__ = [
 ]
 
 MODELS: dict[str, type[Forecaster]] = {
+    "cascade": Cascade,
     "convlstm": ConvLSTM,
     "predrnn": PredRNN,
     "predrnn++": PredRNNPlusPlus,
@@ -44,13 +53,19 @@ MODELS: dict[str, type[Forecaster]] = {
 
 
 def build(name: str, keywords: dict[str, Any]) -> Forecaster:
-    """Make a forecaster by its name.
+    """Make a forecaster by its name and plain keywords.
+
+    Beside the model's own keywords there may be `frame`, one of `FRAMES`, and `exceedance`, those of `Exceedance`: the
+    model is the network inside of a `Framed` one then.
 
     Raises
     ------
     InputError
         A name that is not in `MODELS`, or a keyword that the model does not have.
     """
+    around = {key: keywords[key] for key in ("frame", "exceedance") if key in keywords}
+    if around:
+        return _framed(name, {key: value for key, value in keywords.items() if key not in around}, **around)
     if name not in MODELS:
         nearest = difflib.get_close_matches(name, MODELS, n=1)
         raise InputError(
@@ -58,8 +73,21 @@ def build(name: str, keywords: dict[str, Any]) -> Forecaster:
             needed="one of " + ", ".join(MODELS),
             next_step=f"--model {nearest[0]}" if nearest else None,
         )
-    known = list(inspect.signature(MODELS[name]).parameters)
+    return MODELS[name](**_known(keywords, MODELS[name], f"model {name!r}"))
+
+
+def _framed(name: str, keywords: dict[str, Any], *, frame: str = "still", exceedance: Any = None) -> Framed:
+    own = {"channels": int(keywords.pop("channels", 1)), "masked": bool(keywords.pop("masked", False))}
+    told = None if exceedance is None else Exceedance(**_known(exceedance, Exceedance, "exceedance"))
+    share = 1 if told is None else told.share
+    inner = build(name, {**keywords, "channels": own["channels"] * share, "masked": True})
+    return Framed(inner, **own, frame=frame, exceedance=told)
+
+
+def _known(keywords: dict[str, Any], kind: type, name: str) -> dict[str, Any]:
+    """The keywords, none of which may be unknown to what is made of them."""
+    known = list(inspect.signature(kind).parameters)
     unknown = sorted(set(keywords) - set(known))
     if unknown:
-        raise InputError(f"model {name!r} has no keyword {unknown[0]!r}", needed="one of " + ", ".join(known))
-    return MODELS[name](**keywords)
+        raise InputError(f"{name} has no keyword {unknown[0]!r}", needed="one of " + ", ".join(known))
+    return keywords

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Forecaster", "last_observed"]
+__all__ = ["Forecaster", "Lifted", "last_observed"]
+
+
+class Lifted(NamedTuple):
+    """All that a forecaster tells of each pixel, in the space that it learns in.
+
+    `values (b horizon l h w)`, with the `l` channels of `Forecaster.lift`; `known (b horizon 1 h w)` is 1 where it had
+    something to tell from and 0 where it did not, or None: it had everywhere.
+    """
+
+    values: Tensor
+    known: Tensor | None = None
 
 
 class Forecaster(nn.Module, ABC):
@@ -29,6 +42,12 @@ class Forecaster(nn.Module, ABC):
     tile = 1024
     """Side in pixels of the largest piece of a field that it is asked for at once in a forecast."""
 
+    looks_back: int | None = None
+    """How many of the newest context frames it looks at; None: all."""
+
+    leads_apart = False
+    """Whether each lead time is told by itself: a training step may then look at some of them alone."""
+
     low_memory = False
     """Whether each step of a network that goes step by step is worked out again on the way back, so that little of it
     need be remembered."""
@@ -46,6 +65,30 @@ class Forecaster(nn.Module, ABC):
     @abstractmethod
     def forward(self, context: Tensor, horizon: int) -> Tensor:
         """`(b t c h w)`, or `(b t 2c h w)` if masked, to `(b horizon c h w)`; scaled values, any `h` and `w`."""
+
+    thresholds: tuple[float, ...] = ()
+    """Scaled values that it tells each pixel's chances to reach."""
+
+    def lift(self, frames: Tensor) -> Tensor:
+        """Frames `(b t c h w)` as they are learnt: here, themselves."""
+        return frames
+
+    def at_leads(self, context: Tensor, leads: Sequence[int]) -> Tensor:
+        """As `forward`, for some lead times alone, counted from 1 and rising: `(b len(leads) c h w)`."""
+        answer: Tensor = self(context, leads[-1])
+        return answer[:, [lead - 1 for lead in leads]]
+
+    def lifted(self, context: Tensor, horizon: int, leads: Sequence[int] | None = None) -> Lifted:
+        """All that it tells, of each lead time or of some: what training compares with `lift` of the truth."""
+        return Lifted(self.at_leads(context, range(1, horizon + 1) if leads is None else leads))
+
+    def frames(self, values: Tensor) -> Tensor:
+        """The mean, `(b t c h w)`, in what `lifted` gave: here, all of it."""
+        return values
+
+    def chances(self, values: Tensor) -> Tensor | None:
+        """Chances to reach the `k` thresholds, `(b t k c h w)`, in what `lifted` gave; None where there are none."""
+        return None
 
 
 def last_observed(context: Tensor, channels: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nowcast.report.pictures import frames_seen, picture
-from nowcast.report.tables import description_table, score_table, verdict
+from nowcast.report.tables import description_table, score_table
+from nowcast.report.verdicts import losses, verdict
 
-__all__ = ["description_table", "frames_seen", "picture", "score_table", "verdict"]
+__all__ = ["description_table", "frames_seen", "losses", "picture", "score_table", "verdict"]

@@ -29,7 +29,7 @@ from nowcast.report.film import MOST_BYTES, Film, palette_of
 from nowcast.report.markup import Markup, tag
 from nowcast.report.numbers import number_tables, score_sources
 from nowcast.report.splitting import learning_figure, split_line
-from nowcast.report.tables import verdict
+from nowcast.report.verdicts import verdict
 
 __all__ = ["Known", "Part", "page"]
 
@@ -93,12 +93,14 @@ def page(title: str, parts: Sequence[Part], known: Known | None = None) -> str:
     """
     known = Known() if known is None else known
     first = parts[0].scores
+    said = sentences(first)
     head = tag(
         "header",
         tag(
             "div",
             tag("h1", title),
-            tag("p", sentence(first), class_="verdict"),
+            tag("p", said[0], class_="verdict"),
+            tag("ul", *(tag("li", line) for line in said[1:]), class_="verdicts") if said[1:] else Markup(""),
             tag("p", known.made, class_="made") if known.made else Markup(""),
             _keys(first),
         ),
@@ -112,12 +114,12 @@ def page(title: str, parts: Sequence[Part], known: Known | None = None) -> str:
     return _document(title, head, tag("main", *(each for each in sections if each)), foot)
 
 
-def sentence(scores: xr.Dataset) -> str:
-    """The verdict, where there is something to compare."""
-    names = [str(name) for name in scores["forecaster"].values] if "forecaster" in scores.coords else []
-    if "mse" in scores and "persistence" in names and len(names) > 1:
-        return verdict(scores) + "."
-    return "Scores of " + (", ".join(names) or "a forecast") + "."
+def sentences(scores: xr.Dataset) -> list[str]:
+    """The verdict, the worst news first, where there is something to compare."""
+    names = [str(name) for name in scores["forecaster"].values]
+    if "mse" in scores and len(names) > 1:
+        return [line.removesuffix(".") + "." for line in verdict(scores).splitlines()]
+    return [f"Scores of {', '.join(names)}."]
 
 
 def _document(title: str, *body: str) -> str:

@@ -1,4 +1,4 @@
-"""What the terminal shows: a table of scores, what a cube is, and the verdict in one sentence."""
+"""What the terminal shows: a table of scores, and what a cube is."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nowcast.description import Description
 from nowcast.errors import printable
 from nowcast.report.wording import lead_texts
 
-__all__ = ["description_table", "score_table", "verdict"]
+__all__ = ["description_table", "score_table"]
 
 
 def score_table(scores: xr.Dataset) -> Table:
@@ -117,19 +117,6 @@ def _plan_lines(plan: Mapping[str, Any]) -> list[str]:
         f"cut time into {frames} frames, {plan['embargo_frames']} unused between",
         f"scale by {plan['scaling']}",
     ]
-
-
-def verdict(scores: xr.Dataset) -> str:
-    """In one sentence: at how many lead times the model's squared error is smaller than each baseline's."""
-    names = [str(name) for name in scores["forecaster"].values]
-    model = next(name for name in names if name != "persistence")
-    error, count = scores["mse"], scores.sizes["lead_time"]
-    better = {name: int((error.sel(forecaster=model) < error.sel(forecaster=name)).sum()) for name in names}
-    still = better["persistence"]
-    word = "beats" if still == count else "does not always beat" if still else "does not beat"
-    text = f"{model} {word} persistence: smaller squared error at {still} of {count} lead times"
-    others = [f"{name}'s at {better[name]}" for name in names if name not in (model, "persistence")]
-    return text + (f"; smaller than {', than '.join(others)}" if others else "")
 
 
 def _number(value: float) -> str:

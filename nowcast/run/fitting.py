@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from nowcast.run.several import Sources, cubes_from, prepare_all
 from nowcast.run.source import given, held, remembered, stem
 from nowcast.sizes import bytes_of
 from nowcast.tensors import Loader, Windows
+from nowcast.verification import record, verdict
 from nowcast.writers import write_dataset
 
 __all__ = ["fit"]
@@ -75,7 +77,7 @@ def fit(
     thresholds: Sequence[float] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Train a forecaster on a cube and score it, beside persistence, on the last part of its time.
+    """Train a forecaster on a cube and score it, beside baselines, on the last part of its time.
 
     What is not given comes from `config_file`, and what is not there either is chosen from the data and told.
 
@@ -242,17 +244,21 @@ def _fitted(
         f"trained  {outcome.steps} steps, {outcome.ended}; validation {outcome.best_validation:.5f}, "
         f"persistence {outcome.persistence:.5f}"
     )
-    model_file.save(place / folder.MODEL, forecaster, _card(parts))
-    judged = []
+    card = _card(parts)
+    model_file.save(place / folder.MODEL, forecaster, card)
+    judged, verdicts = [], []
     for number, part in enumerate(parts, 1):
         scores = judge(part, forecaster, place / folder.numbered(folder.PICTURE, number))
         scores.attrs.update(run=str(place), model_file=str(place / folder.MODEL))
         table = place / folder.numbered(folder.SCORES, number)
         write_dataset(scores, table)
         judged.append(scores)
+        verdicts.append(verdict(scores))
+        write_text(place / folder.numbered(folder.VERDICT, number), json.dumps(verdicts[-1], indent=2))
         if len(parts) > 1:
             ours, still = (float(scores["mse"].isel(forecaster=i).mean()) for i in (0, 1))
             tell(f"scores   cube {number}: MSE {ours / still:.3f} of persistence's; {table}")
+    model_file.save(place / folder.MODEL, forecaster, replace(card, verdict=record(verdicts)))
     return judged[0]
 
 

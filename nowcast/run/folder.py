@@ -29,6 +29,7 @@ __all__ = [
     "RUNS",
     "SCORES",
     "SPLIT",
+    "VERDICT",
     "begin",
     "find_model",
     "numbered",
@@ -43,6 +44,7 @@ SPLIT = "split.json"
 EVENTS = "events.nc"
 BEGUN = "begun.json"
 SCORES = "scores.nc"
+VERDICT = "verdict.json"
 PICTURE = "forecast.png"
 CASES = "cases.nc"
 CIRCUMSTANCES = "circumstances.json"

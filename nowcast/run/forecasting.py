@@ -6,24 +6,28 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 import xarray as xr
 
-from nowcast import model_file, rollout
+from nowcast import model_file, products, rollout
 from nowcast.cube import iso, time_step
 from nowcast.errors import InputError
 from nowcast.models import Forecaster
 from nowcast.progress import bar, quiet, tell
 from nowcast.readers.options import Options
+from nowcast.report import losses
 from nowcast.run import folder
 from nowcast.run.source import READ_AS, Source, cube_from, given, minutes, remembered
+from nowcast.run.untrained import untrained
 from nowcast.scaling import Scaler
 from nowcast.timeline import absent_frames, with_absent_frames
 
-__all__ = ["forecast", "predict"]
+__all__ = ["computed", "forecast", "predict"]
+
+Forecast = TypeVar("Forecast", xr.DataArray, xr.Dataset, xr.DataArray | xr.Dataset)
 
 MOST_IN_MEMORY = 1_000_000_000
 """Bytes up to which a forecast is computed at once; beyond it, it stays lazy and is computed while it is written."""
@@ -33,6 +37,7 @@ def forecast(
     source: Source,
     *,
     run: str | os.PathLike[str] | None = None,
+    model: str | None = None,
     at: str | np.datetime64 | Sequence[str | np.datetime64] | None = None,
     every: bool = False,
     horizon: int | None = None,
@@ -49,11 +54,14 @@ def forecast(
         A cube, or paths.
     run
         A run's folder or a model file; None: the newest run under `runs/` that fits the cube.
+    model
+        What forecasts without training, in place of a run: `"advection"`, `"persistence"`, and of pysteps `"pysteps"`
+        and `"steps"`.
     at
         Reference time(s): times of the newest frame given, ISO 8601 in UTC. A model that was trained with `gaps` can do
         without that frame: it may be late, or lie in a short gap.
     horizon
-        Frames to forecast; None: as many as the model was trained for.
+        Frames to forecast; None: as many as the model was trained for, 12 without training.
     options
         What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`;
         what is not told is as the model's training files were read.
@@ -62,19 +70,31 @@ def forecast(
     -------
     xarray.DataArray
         Dims `(forecast_reference_time, lead_time, channel, y, x)`, in the cube's units, on its grid. Of a model that
-        was trained with `gaps`, `missing_inputs` and `input_age` tell what each forecast had to do without.
+        was trained with `gaps`, `missing_inputs` and `input_age` tell what each forecast had to do without. Of the
+        ensemble `"steps"` a Dataset (see `nowcast.products`).
 
     Raises
     ------
     InputError
         No model that fits, not enough frames in a row up to a reference time, or more missing than it was trained for.
     """
+    times = [] if at is None else [at] if isinstance(at, (str, np.datetime64)) else list(at)
     with quiet(not progress):
+        if model is not None:
+            if run is not None:
+                raise InputError("--model and --run name two models", next_step="leave out one of them")
+            cube = cube_from(source, variable=variable, channel=channel, options=options)
+            kept = {} if isinstance(source, xr.DataArray) else Options(**given(options)).remembered()
+            attrs = {READ_AS: json.dumps(kept)} if kept else {}
+            made: Any = untrained(cube, model=model, at=times, every=every, horizon=horizon, attrs=attrs)
+            tell(f"forecast {_told(products.mean(made))}")
+            return made  # type: ignore[no-any-return]
         cube, path, read_as = _opened(source, run, variable=variable, channel=channel, options=given(options))
         forecaster, card = model_file.load(path)
         model_file.require(card, cube, path=path)
         tell(f"model    {path} ({card.model}, {card.context} frames in, {card.horizon} out)")
-        times = [] if at is None else [at] if isinstance(at, (str, np.datetime64)) else list(at)
+        for line in losses(card.verdict, step=card.time_step_seconds):
+            tell(f"beware   {line}")
         most = card.gaps["most"]
         cube = _joined(cube, card, [rollout.moment(cube, time) for time in times])
         if every:
@@ -208,7 +228,12 @@ def predict(
             device="cuda" if torch.cuda.is_available() else "cpu",
             done=lambda: line.to(next(count, len(references))),
         )
-        return result.compute() if result.nbytes <= MOST_IN_MEMORY else result
+        return computed(result)
+
+
+def computed(forecast: Forecast) -> Forecast:
+    """The forecast in memory, unless it is too large for that."""
+    return forecast.compute() if forecast.nbytes <= MOST_IN_MEMORY else forecast
 
 
 def _told(result: xr.DataArray) -> str:

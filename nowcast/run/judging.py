@@ -6,15 +6,17 @@ from pathlib import Path
 
 import xarray as xr
 
-from nowcast import report
+from nowcast import products, report
 from nowcast.atomic import replacing
 from nowcast.models import Forecaster
 from nowcast.progress import tell
 from nowcast.rollout import usable_references, with_empty_marked
-from nowcast.run.evaluation import score_beside_persistence
-from nowcast.run.forecasting import predict
+from nowcast.run.baselines import USUAL, baseline, climatology
+from nowcast.run.evaluation import drawn, score_beside_baselines
+from nowcast.run.forecasting import computed, predict
 from nowcast.run.preparing import Prepared
 from nowcast.run.showcase import cases_beside, keep_cases
+from nowcast.timeline import absent_frames
 
 __all__ = ["judge"]
 
@@ -23,7 +25,10 @@ MOST_SCORED = 20_000_000
 
 
 def judge(prepared: Prepared, forecaster: Forecaster, picture: Path) -> xr.Dataset:
-    """Whole-field forecasts from the test part's reference times, scored beside persistence; one of them drawn."""
+    """Whole-field forecasts from the test part's reference times, scored beside baselines; one of them drawn.
+
+    Beside persistence and advection stands the climatology of the training part, which is not drawn.
+    """
     settings, window = prepared.settings, prepared.plans["test"]
     most = max(1, min(settings.scores.most_references, MOST_SCORED // (window.horizon * prepared.cube[0].size)))
     references = window.references
@@ -45,13 +50,16 @@ def judge(prepared: Prepared, forecaster: Forecaster, picture: Path) -> xr.Datas
         name=settings.model.name,
         gaps=prepared.gaps,
     )
-    scores = score_beside_persistence(
+    beside = {name: computed(baseline(name, prepared.cube, predicted)) for name in USUAL}
+    known = [index for index in prepared.split.frames("training") if not absent_frames(prepared.cube)[index]]
+    scores = score_beside_baselines(
         predicted,
         prepared.cube,
+        {**beside, "climatology": climatology(prepared.cube, known, predicted)},
         thresholds=settings.scores.thresholds,
         scales=settings.scores.scales,
     )
     with replacing(picture) as aside:
-        report.picture(predicted, prepared.cube, aside)
-    keep_cases(predicted, prepared.cube, cases_beside(picture))
+        report.picture(products.mean(predicted), prepared.cube, aside, beside=drawn(beside))
+    keep_cases(products.mean(predicted), prepared.cube, cases_beside(picture), others=drawn(beside))
     return scores

@@ -12,14 +12,18 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from nowcast.errors import InputError
-from nowcast.losses import Loss
-from nowcast.models import Forecaster, Persistence, RecurrentForecaster
+from nowcast.losses import Loss, Mixture
+from nowcast.models import Forecaster, Lifted, Persistence, RecurrentForecaster
 from nowcast.tensors import Batch
 from nowcast.training.teaching import Curriculum
 
 __all__ = ["OPTIMISERS", "Answer", "Task", "falling"]
 
 OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}
+
+
+MOST_LEADS = 4
+"""Lead times that a step of training looks at, where each is told by itself: more steps are worth more."""
 
 
 class Answer(NamedTuple):
@@ -94,9 +98,12 @@ class Task(L.LightningModule, ABC):
         """The forecaster's answer in training, and what is wrong with it."""
         context, target, weight = batch
         if not _is_fed_back(self.forecaster):
-            forecast = self.forecaster(context, target.shape[1])
-            pixels = self.loss(forecast, target, weight)
-            return Answer(forecast, pixels, pixels)
+            leads = self._looked_at(target.shape[1])
+            lifted = self.forecaster.lifted(context, target.shape[1], leads)
+            at = [lead - 1 for lead in leads]
+            loss = self.loss.at(leads) if isinstance(self.loss, Mixture) else self.loss
+            pixels = self._compared(loss, lifted, target[:, at], weight[:, at])
+            return Answer(self.forecaster.frames(lifted.values), pixels, pixels)
         told = self.curriculum
         lesson = None if told is None else told.teaching(batch, step=self.taken, steps=self.steps)
         unrolled = self.forecaster.unroll(context, target.shape[1], lesson)
@@ -115,8 +122,24 @@ class Task(L.LightningModule, ABC):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         context, target, weight = batch
-        for name, forecaster in (("validation", self.forecaster), ("persistence", self.persistence)):
-            self.log(name, self.loss(forecaster(context, target.shape[1]), target, weight), batch_size=len(context))
+        told = self.forecaster.lifted(context, target.shape[1])
+        still = Lifted(self.forecaster.lift(self.persistence(context, target.shape[1])), told.known)
+        for name, lifted in (("validation", told), ("persistence", still)):
+            self.log(name, self._compared(self.loss, lifted, target, weight), batch_size=len(context))
+
+    def _compared(self, loss: Loss, lifted: Lifted, target: Tensor, weight: Tensor) -> Tensor:
+        """The loss in the space that the forecaster learns in, where it had something to tell from."""
+        wanted = self.forecaster.lift(target)
+        if lifted.known is not None:
+            weight = weight * lifted.known
+        return loss(lifted.values, wanted, weight.repeat(1, 1, wanted.shape[2] // weight.shape[2], 1, 1))
+
+    def _looked_at(self, horizon: int) -> list[int]:
+        """Lead times that a step of training looks at: all, or by turns a few of those that are told apart."""
+        if not self.forecaster.leads_apart or horizon <= MOST_LEADS:
+            return list(range(1, horizon + 1))
+        drawn = torch.Generator().manual_seed(self.taken)
+        return sorted((torch.randperm(horizon, generator=drawn)[:MOST_LEADS] + 1).tolist())
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         for group in optimizer.param_groups:

@@ -31,7 +31,8 @@ def event_scores(
 ) -> dict[str, xr.DataArray]:
     """Scores of summed counts (NaN for 0/0) by the contingency manager of `scores`.
 
-    Schaefer 1990, doi:10.1175/1520-0434(1990)005<0570:TCSIAA>2.0.CO;2; Roebber 2009, doi:10.1175/2008WAF2222159.1.
+    Schaefer 1990, doi:10.1175/1520-0434(1990)005<0570:TCSIAA>2.0.CO;2; Roebber 2009, doi:10.1175/2008WAF2222159.1;
+    Heidke 1926, doi:10.1080/20014422.1926.11881138.
     """
     table = BasicContingencyManager(
         {
@@ -46,5 +47,6 @@ def event_scores(
         "csi": table.critical_success_index(),
         "pod": table.probability_of_detection(),
         "far": table.false_alarm_ratio(),
+        "hss": table.heidke_skill_score(),
         "bias_frequency": table.frequency_bias(),
     }

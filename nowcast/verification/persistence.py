@@ -6,15 +6,9 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import FORECAST_DIMS, STEP_TOLERANCE, check, runs, time_step
+from nowcast.cube import FORECAST_DIMS
 from nowcast.errors import InputError
-from nowcast.timeline import with_absent_frames
-from nowcast.verification.matching import (
-    check_forecast,
-    check_grid,
-    finder,
-    reference_keys,
-)
+from nowcast.verification.inputs import inputs
 
 __all__ = ["persistence"]
 
@@ -45,37 +39,16 @@ def persistence(observed: xr.DataArray, like: xr.DataArray, *, context: int = 1)
     InputError
         No cube, no forecast cube, another grid, or a context below 1.
     """
-    check(observed)
-    name = str(like.attrs.get("nowcast_model", "forecast"))
-    check_forecast(like, name)
-    check_grid(like, observed, name)
     if context < 1:
         raise InputError("persistence: context is too short", found=str(context), needed="at least 1 frame")
-    observed = with_absent_frames(
-        observed,
-        most=int(like.attrs.get("nowcast_max_missing", 0)),
-        until=like["forecast_reference_time"].values.max(),
-    )
-    by_sequence = "sequence" in observed.coords and "sequence" in like.coords
-    frame_at = finder(observed, by_sequence=by_sequence)
-    frames = np.array([frame_at(*key) for key in reference_keys(like, by_sequence=by_sequence)])
-    run_start = np.concatenate([np.full(len(run), run.start) for run in runs(observed)])
-    # A reference time that was not observed looks at frame 0 and is blanked: fancy indexing knows no "none".
-    looked_at = np.maximum(frames, 0)
+    observed, frames = inputs(observed, like, context=context)
     data = observed.data if observed.chunks else da.from_array(observed.values, chunks=(1, *observed.shape[1:]))
     if data.dtype.kind != "f":
         data = data.astype(np.float32)
-    known = frames >= 0
-    time, newest = observed["time"].values, like["forecast_reference_time"].values
-    if "input_age" in like.coords:
-        newest = newest - like["input_age"].values
-    jitter = np.timedelta64(round(STEP_TOLERANCE * 1e9 * (time_step(observed) or 0.0)), "ns")
     held = da.full((len(frames), *observed.shape[1:]), np.nan, dtype=data.dtype, chunks=(1, *observed.shape[1:]))
-    for back in range(context):
-        reachable = known & (looked_at - back >= run_start[looked_at])
-        reachable &= time[np.maximum(looked_at - back, 0)] <= newest + jitter
-        earlier = data[np.where(reachable, looked_at - back, 0)]
-        held = da.where(da.isnan(held) & reachable[:, None, None, None], earlier, held)
+    for at in frames.T[::-1]:
+        # What is not there looks at frame 0 and is blanked: fancy indexing knows no "none".
+        held = da.where(da.isnan(held) & (at >= 0)[:, None, None, None], data[np.maximum(at, 0)], held)
     held = held.rechunk((1, *held.shape[1:]))
     values = da.broadcast_to(held[:, None], (len(frames), like.sizes["lead_time"], *observed.shape[1:]))
     return xr.DataArray(

@@ -7,13 +7,26 @@ right, and rings are of physical wavenumber, so that frames and pixels need not 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
 from nowcast.cube import grid_step, label
 from nowcast.errors import InputError
 
-__all__ = ["log_spectral_distance", "power_spectrum"]
+__all__ = [
+    "SOURCE",
+    "density_units",
+    "log_spectral_distance",
+    "pixel_size",
+    "power_spectrum",
+    "ring_averages",
+    "wave_coords",
+]
+
+SOURCE = "doi:10.1109/TGRS.2010.2103946"
 
 SMALLEST = 8
 """Rows and columns below which there are not even four rings."""
@@ -56,20 +69,14 @@ def power_spectrum(cube: xr.DataArray, *, window: bool = True) -> xr.DataArray:
             found=f"{shape[0]} x {shape[1]} pixels",
             needed=f"{SMALLEST} x {SMALLEST}",
         )
-    (high, wide), unit = _pixel(cube)
-    ring, wavenumber = _rings(shape, high, wide)
-    weight = np.outer(*(_hann(side) for side in shape)) if window else np.ones(shape)
-    members = np.bincount(ring.ravel(), minlength=len(wavenumber) + 2)
+    pixel, unit = pixel_size(cube)
+    wavenumber, spectrum_of = ring_averages(shape, pixel, window=window)
 
     def averaged(frames: np.ndarray) -> np.ndarray:
         spectra = np.full((*frames.shape[:-2], len(wavenumber)), np.nan)
         for place in np.ndindex(frames.shape[:-2]):
-            frame = frames[place].astype(float)
-            if np.isfinite(frame).all():
-                frame -= (weight * frame).sum() / weight.sum()
-                power = np.abs(np.fft.fft2(weight * frame)) ** 2 * high * wide / (weight**2).sum()
-                sums = np.bincount(ring.ravel(), power.ravel(), minlength=len(members))
-                spectra[place] = (sums / members)[1:-1]
+            if np.isfinite(frames[place]).all():
+                spectra[place] = spectrum_of(frames[place])
         return spectra
 
     found: xr.DataArray = xr.apply_ufunc(
@@ -86,17 +93,13 @@ def power_spectrum(cube: xr.DataArray, *, window: bool = True) -> xr.DataArray:
             f"{label(cube)}: every frame has missing pixels, and a spectrum needs whole ones",
             next_step="crop to where all pixels are observed: cube.isel(y=slice(...), x=slice(...)), or --crop",
         )
-    units = str(cube.attrs.get("units", "1"))
     attrs = {
         "long_name": "radially averaged power spectral density",
-        "units": f"({units})2 {unit}2",
+        "units": density_units(str(cube.attrs.get("units", "1")), unit),
         "window": "Hann" if window else "none",
-        "source": "doi:10.1109/TGRS.2010.2103946",
+        "source": SOURCE,
     }
-    waves = {
-        "wavenumber": ("wavenumber", wavenumber, {"long_name": "radial wavenumber", "units": f"{unit}-1"}),
-        "wavelength": ("wavenumber", 1 / wavenumber, {"long_name": "wavelength", "units": unit}),
-    }
+    waves = wave_coords(wavenumber, unit)
     return found.assign_coords(waves).rename("power_spectrum").assign_attrs(attrs)
 
 
@@ -132,12 +135,53 @@ def log_spectral_distance(forecast: xr.DataArray, observed: xr.DataArray) -> xr.
     return distance.rename("log_spectral_distance").assign_attrs(attrs)
 
 
-def _pixel(cube: xr.DataArray) -> tuple[tuple[float, float], str]:
+def pixel_size(cube: xr.DataArray) -> tuple[tuple[float, float], str]:
     """Height and width of a pixel, and their unit."""
     step = grid_step(cube)
     if step is None or not step["units"] or cube["y"].attrs.get("units") != step["units"]:
         return (1.0, 1.0), "pixel"
     return (step["y"], step["x"]), step["units"]
+
+
+def wave_coords(wavenumber: np.ndarray, unit: str) -> dict[str, Any]:
+    """Both coordinates along `wavenumber`."""
+    return {
+        "wavenumber": ("wavenumber", wavenumber, {"long_name": "radial wavenumber", "units": f"{unit}-1"}),
+        "wavelength": ("wavenumber", 1 / wavenumber, {"long_name": "wavelength", "units": unit}),
+    }
+
+
+def density_units(units: str, unit: str) -> str:
+    """Of a field's spectral density, by the field's units and that of its pixels' size."""
+    return f"({units})2 {unit}2"
+
+
+def ring_averages(
+    shape: tuple[int, ...], pixel: tuple[float, float], *, window: bool = True
+) -> tuple[np.ndarray, Callable[[np.ndarray], np.ndarray]]:
+    """The wavenumbers of frames of this shape, and what takes the spectrum of one without a missing pixel."""
+    high, wide = pixel
+    ring, wavenumber = _rings(shape, high, wide)
+    weight = np.outer(*(_hann(side) for side in shape)) if window else np.ones(shape)
+    half = shape[1] // 2 + 1
+    # A real field's components come in pairs: those of the left half stand for the right half's too.
+    twice = np.full(half, 2.0)
+    twice[0] = 1.0
+    if shape[1] % 2 == 0:
+        twice[-1] = 1.0
+    scale = twice * high * wide / (weight**2).sum()
+    members = np.bincount(ring.ravel(), minlength=len(wavenumber) + 2)
+    ring = ring[:, :half].ravel()
+
+    def spectrum_of(frame: np.ndarray) -> np.ndarray:
+        values = frame.astype(float)
+        values -= (weight * values).sum() / weight.sum()
+        found = np.fft.rfft2(weight * values)
+        power = (found.real**2 + found.imag**2) * scale
+        spectrum: np.ndarray = (np.bincount(ring, power.ravel(), minlength=len(members)) / members)[1:-1]
+        return spectrum
+
+    return wavenumber, spectrum_of
 
 
 def _rings(shape: tuple[int, ...], high: float, wide: float) -> tuple[np.ndarray, np.ndarray]:

@@ -117,6 +117,7 @@ def test_fit_has_a_flag_for_every_keyword(cli: Cli) -> None:
         ("convert", "frames.zarr"),
         ("forecast", "frames.zarr"),
         ("evaluate", "forecast.nc", "frames.zarr", "--thresholds", "wet"),
+        ("evaluate", "forecast.nc", "frames.zarr", "--baselines", "nothing"),
     ],
     ids=" ".join,
 )
@@ -199,7 +200,8 @@ def test_progress_is_on_stderr_and_quiet_is_quiet(cli: Cli, frames: Path, model:
 
 def test_evaluate_prints_the_table_and_keeps_what_it_is_told_to(cli: Cli, frames: Path, model: Path) -> None:
     assert cli("forecast", frames, "-o", "forecast.nc", "--run", model, "--every").code == 0
-    ended = cli("evaluate", "forecast.nc", frames, "-o", "scores.nc", "--picture", "p.png", "--thresholds", "100,5000")
+    words = ("-o", "scores.nc", "--picture", "p.png", "--thresholds", "100,5000", "--baselines", "persistence")
+    ended = cli("evaluate", "forecast.nc", frames, *words)
     assert ended.code == 0
     assert "1.00e+06" in ended.out or "1000000" in ended.out
     assert "CSI ≥ 100" in ended.out

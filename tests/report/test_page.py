@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from nowcast.report.film import Film
-from nowcast.report.page import Known, Part, page, sentence
+from nowcast.report.page import Known, Part, page, sentences
 
 Maker = Callable[..., xr.Dataset]
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
@@ -107,8 +107,17 @@ def test_without_anything_to_compare_the_page_says_so(made_scores: Maker) -> Non
     assert "Scores of mine." in text
     for words in ("trained on what", "Best, median", "To have the same again", "How it stands"):
         assert words not in text
-    assert sentence(made_scores("mse", forecasters=("mine", "advection"))) == "Scores of mine, advection."
-    assert "persistence" in sentence(made_scores("mse"))
+    assert sentences(made_scores("ssim")) == ["Scores of convlstm, persistence, advection."]
+
+
+def test_the_verdict_stands_first_a_line_for_each_that_it_says(made_scores: Maker) -> None:
+    scores = made_scores()
+    lines = sentences(scores)
+    assert len(lines) > 1
+    assert all(line.endswith(".") and not line.endswith("..") for line in lines)
+    text = page("A run", [Part(scores)])
+    assert f'<p class="verdict">{lines[0]}</p>' in text
+    assert text.count("<li>" + lines[1]) == 1
 
 
 def test_several_cubes_follow_one_another(made_scores: Maker) -> None:

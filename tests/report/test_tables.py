@@ -6,7 +6,6 @@ from collections.abc import Callable
 from io import StringIO
 
 import numpy as np
-import pytest
 import xarray as xr
 from rich.console import Console
 
@@ -96,26 +95,3 @@ def test_a_poor_cube_is_described_too(cube: xr.DataArray) -> None:
     assert "none stated" in text
     assert "unknown" in text
     assert "hold no value at all" in text
-
-
-@pytest.mark.parametrize(
-    ("errors", "said"),
-    [
-        ([[1, 1, 1], [2, 2, 2]], "model beats persistence: smaller squared error at 3 of 3 lead times"),
-        ([[1, 3, 3], [2, 2, 2]], "does not always beat persistence: smaller squared error at 1 of 3"),
-        ([[2, 3, 3], [2, 2, 2]], "does not beat persistence: smaller squared error at 0 of 3"),
-    ],
-)
-def test_the_verdict_is_plain(errors: list[list[int]], said: str) -> None:
-    scores = xr.Dataset({"mse": (("forecaster", "lead_time"), errors)}, {"forecaster": ["model", "persistence"]})
-    assert said in report.verdict(scores)
-    assert report.verdict(scores).endswith("lead times")
-
-
-def test_the_verdict_names_every_baseline() -> None:
-    errors = [[1.0, 1.0, 1.0], [2.0, 2.0, 2.0], [0.5, 1.5, 0.5], [3.0, 3.0, 0.1]]
-    names = ["model", "persistence", "advection", "climatology"]
-    scores = xr.Dataset({"mse": (("forecaster", "lead_time"), errors)}, {"forecaster": names})
-    assert report.verdict(scores).endswith(
-        "at 3 of 3 lead times; smaller than advection's at 1, than climatology's at 2"
-    )

@@ -1,9 +1,10 @@
-"""A forecast beside the truth, and persistence beside both."""
+"""A forecast beside the truth, and the baselines beside both."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def predicted(cube: xr.DataArray, still: Callable[..., Path]) -> xr.DataArray:
 
 
 def test_by_hand(predicted: xr.DataArray, cube: xr.DataArray) -> None:
-    scores = run.evaluate(predicted, cube, progress=False)
+    scores = run.evaluate(predicted, cube, baselines=["persistence"], progress=False)
     assert list(scores["forecaster"].values) == ["one more", "persistence"]
     np.testing.assert_allclose(scores["mse"].sel(forecaster="one more"), [999.0**2, 1999.0**2])
     np.testing.assert_allclose(scores["mae"].sel(forecaster="one more"), [999.0, 1999.0])
@@ -37,14 +38,15 @@ def test_paths_and_cubes_score_alike(predicted: xr.DataArray, cube: xr.DataArray
 
 
 def test_partial_truth_scores_what_is_known(predicted: xr.DataArray, cube: xr.DataArray) -> None:
-    whole = run.evaluate(predicted, cube, progress=False)
+    alone: dict[str, Any] = {"baselines": ["persistence"], "progress": False}
+    whole = run.evaluate(predicted, cube, **alone)
     np.testing.assert_array_equal(whole["cases"], [9, 8])  # the last frames are not followed by any
-    part = run.evaluate(predicted, cube.isel(time=slice(0, 6)), progress=False)
+    part = run.evaluate(predicted, cube.isel(time=slice(0, 6)), **alone)
     np.testing.assert_array_equal(part["cases"], [3, 2])
     np.testing.assert_allclose(part["mse"].sel(forecaster="one more"), [999.0**2, 1999.0**2])
     holed = cube.copy(deep=True)
     holed[5, 0, :4] = np.nan
-    some = run.evaluate(predicted, holed, progress=False)
+    some = run.evaluate(predicted, holed, **alone)
     assert (some["pixels"] < whole["pixels"]).all()
     np.testing.assert_allclose(some["mse"].sel(forecaster="one more"), [999.0**2, 1999.0**2])
 
@@ -77,3 +79,45 @@ def test_a_forecast_named_persistence_is_scored_itself(showers: xr.DataArray, st
     forecast = run.forecast(cube[:40], run=still(cube), progress=False)
     wrong = forecast.copy(data=np.full(forecast.shape, 99, "float32"))
     assert float(run.evaluate(wrong, cube, progress=False)["mse"].max()) > 1000
+
+
+def test_advection_stands_beside_it_and_what_it_does_not_know_is_scored_for_nobody(
+    showers: xr.DataArray, still: Callable[..., Path]
+) -> None:
+    forecast = run.forecast(showers, run=still(showers, context=4, horizon=3), every=True, progress=False)
+    forecast = forecast.assign_attrs(nowcast_model="still")
+    alone = run.evaluate(forecast, showers, baselines=["persistence"], progress=False)
+    scores = run.evaluate(forecast, showers, progress=False)
+    assert list(scores["forecaster"].values) == ["still", "persistence", "advection"]
+    assert (scores["pixels"] < alone["pixels"]).all()
+    assert (scores["pixels"].diff("lead_time") < 0).all()
+    np.testing.assert_array_equal(scores["mse"].sel(forecaster="still"), scores["mse"].sel(forecaster="persistence"))
+    assert (scores["mse"].sel(forecaster="advection") < 0.7 * scores["mse"].sel(forecaster="still")).all()
+
+
+def test_only_what_is_asked_for_stands_beside_it(predicted: xr.DataArray, cube: xr.DataArray) -> None:
+    scores = run.evaluate(predicted, cube, baselines=["advection"], progress=False)
+    assert list(scores["forecaster"].values) == ["one more", "advection"]
+    with pytest.raises(InputError, match="--baselines 'pysteeps' is not known"):
+        run.evaluate(predicted, cube, baselines=["pysteeps"], progress=False)
+
+
+def test_the_picture_shows_every_baseline(
+    predicted: xr.DataArray, cube: xr.DataArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[set[str]] = []
+    monkeypatch.setattr(
+        "nowcast.report.picture", lambda *_, beside: (told.append(set(beside)), Path(_[2]).write_text("drawn"))
+    )
+    run.evaluate(predicted, cube, picture=tmp_path / "p.png", progress=False)
+    assert told == [{"advection"}], "persistence is drawn by itself"
+
+
+def test_it_is_told_where_little_is_scored(
+    predicted: xr.DataArray, cube: xr.DataArray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing that the counter cube shows moves as it seems to: nothing is brought to most of the field."""
+    run.evaluate(predicted, cube)
+    assert "beware   from 10 min ahead as little as 0% of the pixels" in capsys.readouterr().err
+    run.evaluate(predicted, cube, baselines=["persistence"])
+    assert "beware" not in capsys.readouterr().err

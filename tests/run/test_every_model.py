@@ -28,7 +28,7 @@ def test_a_network_goes_the_whole_way(model: str, field: str, shared_data: Path,
     scores = nowcast.fit(path, run=run, resume=True, epochs=2, **told)  # type: ignore[arg-type]
     history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in history] == [1, 2]
-    assert set(scores["forecaster"].values) == {model, "persistence"}
+    assert set(scores["forecaster"].values) == {model, "persistence", "advection", "climatology"}
     assert np.isfinite(scores["mse"]).all()
     cube = nowcast.open_cube(path, **options)  # type: ignore[arg-type]
     forecast = nowcast.forecast(cube, at=cube["time"].values[-4], run=run, progress=False)

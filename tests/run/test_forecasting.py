@@ -258,9 +258,21 @@ def test_what_was_missing_is_kept_in_the_file(name: str, cube: xr.DataArray, sti
         assert raw["input_age"].attrs["units"] == "minutes"
         assert raw["missing_inputs"].attrs["units"] == "1"
         assert {"input_age", "missing_inputs"} <= set(raw.coords), "the field names its auxiliary coordinates"
-    scores = run.evaluate(again, cube.drop_isel(time=5), thresholds=[100.0], progress=False)
+    scores = run.evaluate(again, cube.drop_isel(time=5), thresholds=[100.0], baselines=["persistence"], progress=False)
     by_itself = scores["mse"].sel(forecaster="persistence").values
     assert np.isfinite(by_itself).all()
     np.testing.assert_allclose(scores["mse"].isel(forecaster=0), by_itself)
     # One is valid at the missing frame, one after the last; that which starts at the missing frame is scored.
     assert scores["cases"].values.tolist() == [8, 7]
+
+
+def test_a_model_that_lost_says_so(
+    trained: xr.Dataset, showers: xr.DataArray, cube: xr.DataArray, still: Still, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.forecast(showers, run=trained.attrs["run"])
+    said = capsys.readouterr().err
+    assert "beware   this model" in said
+    assert "advection on its test part" in said
+    assert "nowcast forecast --model advection needs no training" in said
+    run.forecast(cube, run=still(cube))
+    assert "beware" not in capsys.readouterr().err, "of this one nothing is known"

@@ -48,8 +48,20 @@ def test_no_more_starting_times_than_asked_are_scored_and_they_are_spread(
     assert set(picked) <= set(references)
     assert max(np.diff(picked)) - min(np.diff(picked)) <= 1
     assert picked[-1] - picked[0] >= (there - 1) * (len(picked) - 1) // len(picked)
-    assert set(scores["forecaster"].values) == {"convlstm", "persistence"}
+    assert list(scores["forecaster"].values) == ["convlstm", "persistence", "advection", "climatology"]
     assert np.isfinite(scores["mse"]).all()
     assert (tmp_path / "picture.png").stat().st_size > 1000
     shown = "".join(capsys.readouterr())
     assert (f"{most} of the {there} starting times are scored, evenly spread" in shown) is (most < there)
+
+
+def test_climatology_is_that_of_the_training_part_alone(prepared: Prepared, tmp_path: Path) -> None:
+    cube, first = prepared.cube, prepared.split.test[0].start
+    doubled = cube.where(cube["time"] < cube["time"][first], 2 * cube + 1)
+    before = judge(prepared, prepared.forecaster(), tmp_path / "a.png")
+    after = judge(replace(prepared, cube=doubled), prepared.forecaster(), tmp_path / "b.png")
+    mean = cube.isel(time=prepared.split.frames("training")).mean("time")
+    for scores, truth in ((before, cube), (after, doubled)):
+        frames = [index + lead for index in prepared.plans["test"].references for lead in (1, 2)]
+        error = float(((truth.isel(time=frames) - mean) ** 2).mean())
+        assert float(scores["mse"].sel(forecaster="climatology").mean()) == pytest.approx(error, rel=0.3)

@@ -6,6 +6,6 @@ fields between their pixels for both, and `forecaster` makes a forecaster of the
 
 from nowcast.models.advection.forecaster import Advection
 from nowcast.models.advection.motion import motion
-from nowcast.models.advection.transport import completed, transport
+from nowcast.models.advection.transport import aligned, carried, completed, transport
 
-__all__ = ["Advection", "completed", "motion", "transport"]
+__all__ = ["Advection", "aligned", "carried", "completed", "motion", "transport"]

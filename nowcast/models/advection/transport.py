@@ -5,14 +5,14 @@ Germann & Zawadzki 2002, doi:10.1175/1520-0493(2002)130<2859:SDOTPO>2.0.CO;2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from nowcast.models.advection.sampling import pixel_sides, resized, sampled
 
-__all__ = ["completed", "displacements", "transport"]
+__all__ = ["aligned", "carried", "completed", "displacements", "transport"]
 
 MIDPOINTS = 3
 """Times that the middle of a step back is looked for, each from the motion at the one before."""
@@ -65,6 +65,44 @@ def completed(value: Tensor, observed: Tensor, motion: Tensor) -> tuple[Tensor, 
             newest = torch.where(seen > 0, newest, brought)
             seen = torch.where(seen > 0, seen, there)
     return newest, seen
+
+
+def aligned(value: Tensor, observed: Tensor, motion: Tensor) -> tuple[Tensor, Tensor]:
+    """Frames as they lie once each is carried along to the time of the newest: `(b t c h w)` to the same, both."""
+    size = (value.shape[-2], value.shape[-1])
+    values, seen = [value[:, -1] * observed[:, -1]], [observed[:, -1]]
+    for age, displacement in enumerate(displacements(motion, size, value.shape[1] - 1), start=2):
+        both = torch.cat([value[:, -age] * observed[:, -age], observed[:, -age]], dim=1)
+        brought, there = _read(both, value.shape[2], resized(displacement, size))
+        values.insert(0, brought)
+        seen.insert(0, there)
+    return torch.stack(values, 1), torch.stack(seen, 1)
+
+
+def carried(values: Tensor, observed: Tensor, motion: Tensor, leads: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """What is told at the newest frame's places for so many steps ahead each, at the places that it is brought to.
+
+    Parameters
+    ----------
+    values
+        `(b len(leads) l h w)`, known everywhere: beyond the field stands what stands at its border.
+    observed
+        1 where the newest frame was observed: `(b 1 h w)`.
+
+    Returns
+    -------
+    Tensor, Tensor
+        As `values`; and `(b len(leads) 1 h w)`, 1 where it was brought from a place that was observed.
+    """
+    size = (values.shape[-2], values.shape[-1])
+    frames, known = [], []
+    for step, displacement in enumerate(displacements(motion, size, leads[-1]), start=1):
+        if step not in leads:
+            continue
+        back = resized(displacement, size)
+        frames.append(sampled(values[:, len(frames)], back, beyond="border"))
+        known.append((sampled(observed, back) > ENOUGH).to(values.dtype))
+    return torch.stack(frames, 1), torch.stack(known, 1)
 
 
 def displacements(motion: Tensor, size: tuple[int, int], horizon: int) -> Iterator[Tensor]:

@@ -1,0 +1,204 @@
+"""The newest frame at many scales, mixed pixel by pixel: sharp where that can be foretold, smooth where it cannot.
+
+Small features of a moving field live shorter than large ones (scale-dependent predictability; Seed 2003,
+doi:10.1175/1520-0450(2003)042<0381:ADASSA>2.0.CO;2; Bowler et al. 2006, doi:10.1256/qj.04.100). So what is to come is
+told as a mixture of the newest frame and of its means over 2, 4, 8, … pixels, in shares that a small convolutional
+network (Ronneberger et al. 2015, arXiv:1505.04597) sets for each place and lead time, plus a correction of its own.
+Most of it is known before training, so little data teaches the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nowcast.models.base import Forecaster
+
+__all__ = ["Cascade"]
+
+FOLD = 4
+"""Side in pixels of the squares that the network sees as one."""
+
+RECENT = 3
+"""Newest frames of which the mean, too, is mixed in: it has less noise."""
+
+FADING = 0.7
+"""How much less, in its logarithm, each coarser scale has of the mixture before training."""
+
+LARGEST = 4.0
+"""Logarithm of the largest share of one scale that the network can set against another's."""
+
+FINE = 3
+"""Fields that are mixed in at full size: the newest frame, its means over 2 pixels, and the mean of the newest ones."""
+
+KEPT = 2.0
+"""Before training each channel takes a share of sigmoid(2) = 0.88 of what is fine."""
+
+OWN = 0.1
+"""What the network's own correction is scaled by, so that it is small at first."""
+
+LEAK = 0.1
+LEAST_SEEN = 0.05
+"""Share of a square that must have been observed for a mean of its own; else the next coarser scale stands in."""
+
+
+class Cascade(Forecaster):
+    """One network for every lead time, any horizon.
+
+    Parameters
+    ----------
+    hidden
+        Channels of the network at 4, 8, 16, … pixels.
+    scales
+        The newest frame itself and its means over 2, 4, … `2 ** (scales - 1)` pixels.
+    frames
+        How many of the newest context frames it looks at.
+    """
+
+    leads_apart = True
+
+    def __init__(
+        self,
+        *,
+        channels: int = 1,
+        masked: bool = False,
+        hidden: Sequence[int] = (32, 48, 64, 64),
+        scales: int = 7,
+        frames: int = 4,
+    ) -> None:
+        super().__init__(channels=channels, masked=masked)
+        self.scales, self.looks_back = scales, frames
+        self.multiple = FOLD * 2 ** (len(hidden) - 1)
+        inputs = frames * (channels + 1) + channels + 1
+        below = [inputs, *hidden[:-1]]
+        self.down = nn.ModuleList(_Twice(i, o) for i, o in zip(below, hidden, strict=True))
+        self.up = nn.ModuleList(_Twice(fine + coarse, fine) for fine, coarse in zip(hidden, hidden[1:], strict=False))
+        width = hidden[0]
+        self.at_lead = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 2 * width))
+        self.told = nn.Conv2d(width, width, 1)
+        self.shares = nn.Conv2d(width, FINE + 1 + channels * (self.scales - 2), 1)
+        self.own = nn.Conv2d(width, channels, 1)
+        self.usual = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, channels * (self.scales - 2 + FINE)))
+        self._begin()
+
+    def _begin(self) -> None:
+        usual = self.usual[2].bias.view(self.channels, -1)  # type: ignore[union-attr, operator]
+        with torch.no_grad():
+            for small in (self.shares, self.own, self.usual[2]):
+                small.weight.mul_(0.1)  # type: ignore[union-attr, operator]
+                small.bias.zero_()  # type: ignore[union-attr, operator]
+            self.shares.bias[: FINE + 1] = torch.tensor([FADING, 0.0, 0.0, 0.0])  # type: ignore[index]
+            usual[:, :FINE] = KEPT
+            usual[:, FINE:] = -FADING * torch.arange(self.scales - 2)
+
+    def forward(self, context: Tensor, horizon: int) -> Tensor:
+        return self.at_leads(context, range(1, horizon + 1))
+
+    def at_leads(self, context: Tensor, leads: Sequence[int]) -> Tensor:
+        """As `forward`, for some lead times alone, counted from 1: `(b len(leads) c h w)`."""
+        value, observed = self._newest(context)
+        size = (value.shape[-2], value.shape[-1])
+        pyramid = _pyramid(value[:, -1], observed[:, -1], self.scales)
+        seen = observed[:, -RECENT:]
+        mean = (value[:, -RECENT:] * seen).sum(1) / seen.sum(1).clamp_min(0.5)
+        fine = [pyramid[0], _resized(pyramid[1], size, 2), torch.where(seen.sum(1) > 0, mean, pyramid[0])]
+        cells = pyramid[2].shape[-2:]
+        coarse = torch.stack([_resized(each, cells, 2**k) for k, each in enumerate(pyramid[2:])], dim=2)
+        features = self._features(value, observed, pyramid[2])
+        answers = []
+        for lead in leads:
+            share, kept, weights, own = self._shares(features, lead)
+            mixed = (1 - torch.einsum("bfyx,cf->bcyx", share, kept)) * (weights * coarse).sum(2) + OWN * own
+            mixed, share = _resized(torch.cat([mixed, share], dim=1), size, FOLD).tensor_split([self.channels], dim=1)
+            for k, field in enumerate(fine):
+                mixed = torch.addcmul(mixed, field * kept[:, k, None, None], share[:, k : k + 1])
+            answers.append(mixed)
+        return torch.stack(answers, dim=1)
+
+    def _newest(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """The newest frames, as many as it looks at: values, 0 where missing; and 1 where observed."""
+        newest = context[:, -self.looks_back :]
+        value = newest[:, :, : self.channels]
+        observed = newest[:, :, self.channels :] if self.masked else torch.ones_like(value)
+        lacking = (0, 0, 0, 0, 0, 0, self.looks_back - newest.shape[1], 0)  # older frames than there are: not observed
+        return F.pad(value * observed, lacking), F.pad(observed, lacking)
+
+    def _features(self, value: Tensor, observed: Tensor, newest: Tensor) -> Tensor:
+        """What the network makes of the frames, at a quarter of their size."""
+        both = observed[:, -1] * observed[:, -2]
+        apart = torch.cat([(value[:, -1] - value[:, -2]).abs() * both, both[:, :1]], dim=1)
+        frames = torch.cat([value[:, :-1], observed[:, :-1, :1]], dim=2).flatten(1, 2)
+        pooled = _pooled(torch.cat([frames, apart, observed[:, -1, :1]], dim=1), FOLD)
+        earlier, apart, share, seen = pooled.tensor_split(
+            [frames.shape[1], frames.shape[1] + self.channels, frames.shape[1] + self.channels + 1], dim=1
+        )
+        given = torch.cat([earlier, apart / share.clamp_min(LEAST_SEEN), share, newest, seen], dim=1)
+        x = torch.asinh(given)
+        skips: list[Tensor] = []
+        for level, block in enumerate(self.down):
+            x = block(_pooled(x, 2) if level else x)
+            skips.append(x)
+        for block, skip in reversed([*zip(self.up, skips, strict=False)]):
+            x = block(torch.cat([skip, _resized(x, (skip.shape[-2], skip.shape[-1]), 2)], dim=1))
+        return x
+
+    def _shares(self, features: Tensor, lead: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What is mixed at a lead time.
+
+        Shares of the fine fields at each place `(b fine h w)`, and how much of them each channel takes `(c fine)`; of
+        what is left, the shares of the coarse ones `(b c scales-2 h w)`; and the network's own part `(b c h w)`.
+        """
+        when = features.new_tensor([math.log(lead) / 2, lead / 12])
+        scale, shift = self.at_lead(when).view(2, -1, 1, 1)
+        told = F.leaky_relu(self.told(features * (1 + scale) + shift), LEAK)
+        here = LARGEST * torch.tanh(self.shares(told) / LARGEST)
+        usual = self.usual(when).view(self.channels, -1)
+        share = here[:, : FINE + 1].softmax(dim=1)[:, :FINE]
+        weights = here[:, FINE + 1 :].unflatten(1, (self.channels, -1)) + usual[:, FINE:, None, None]
+        return share, usual[:, :FINE].sigmoid(), weights.softmax(dim=2), self.own(told)
+
+
+class _Twice(nn.Sequential):
+    """Two convolutions of 3 x 3."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(
+            nn.Conv2d(inputs, outputs, 3, padding=1),
+            nn.LeakyReLU(LEAK),
+            nn.Conv2d(outputs, outputs, 3, padding=1),
+            nn.LeakyReLU(LEAK),
+        )
+
+
+def _pyramid(value: Tensor, observed: Tensor, scales: int) -> list[Tensor]:
+    """Means over 1, 2, 4, … pixels of what was observed; where nothing was, those of the next coarser scale."""
+    sums, shares = [value * observed], [observed]
+    for _ in range(1, scales):
+        sums.append(_pooled(sums[-1], 2))
+        shares.append(_pooled(shares[-1], 2))
+    total = shares[-1].sum((-2, -1), keepdim=True)
+    coarser = (sums[-1].sum((-2, -1), keepdim=True) / total.clamp_min(LEAST_SEEN)).expand_as(sums[-1])
+    means: list[Tensor] = []
+    for total, share in zip(reversed(sums), reversed(shares), strict=True):
+        filled = _resized(coarser, (total.shape[-2], total.shape[-1]), 2) if means else coarser
+        coarser = torch.where(share > LEAST_SEEN, total / share.clamp_min(LEAST_SEEN), filled)
+        means.insert(0, coarser)
+    return means
+
+
+def _pooled(fields: Tensor, side: int) -> Tensor:
+    """Means of squares; those that reach beyond the field count what lies there as 0."""
+    down, right = -fields.shape[-2] % side, -fields.shape[-1] % side
+    return F.avg_pool2d(F.pad(fields, (0, right, 0, down)) if down or right else fields, side)
+
+
+def _resized(fields: Tensor, size: tuple[int, int] | torch.Size, times: int) -> Tensor:
+    """Fields `times` as fine, cut to a size."""
+    if times == 1:
+        return fields
+    whole = (fields.shape[-2] * times, fields.shape[-1] * times)
+    return F.interpolate(fields, size=whole, mode="bilinear", align_corners=False)[..., : size[0], : size[1]]

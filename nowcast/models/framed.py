@@ -1,0 +1,117 @@
+"""Any network in another frame of reference, and with another output: what moves is held still for it to learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nowcast.errors import InputError
+from nowcast.models.advection import aligned, carried, motion
+from nowcast.models.base import Forecaster, Lifted
+from nowcast.models.exceedance import Exceedance
+
+__all__ = ["FRAMES", "Framed"]
+
+NEWEST = 3
+"""Context frames that tell the motion."""
+
+FRAMES = {
+    "still": "the grid's own: what moves is seen to move",
+    "lagrangian": "that of the motion: what moves is held still, and carried along afterwards",
+}
+
+
+class Framed(Forecaster):
+    """A network around which its frames are lifted into channels of chances, and what moves is held still.
+
+    In the Lagrangian frame the context frames are carried along with their motion to the time of the newest one, the
+    network tells what changes beside that, and its answer is carried on to each lead time (Germann & Zawadzki 2002,
+    doi:10.1175/1520-0493(2002)130<2859:SDOTPO>2.0.CO;2; with a network: Ritvanen et al. 2023,
+    doi:10.1109/JSTARS.2023.3238016). Any forecaster can be the network: it is one of as many channels as are told.
+
+    Parameters
+    ----------
+    inner
+        The network, masked, of `channels`, or of `channels * exceedance.share`.
+    channels, masked
+        As every forecaster.
+    frame
+        One of `FRAMES`.
+    exceedance
+        Chances that are told beside the mean; None: the mean alone.
+
+    Raises
+    ------
+    InputError
+        A frame that is not known, or an inner network of other channels.
+    """
+
+    def __init__(
+        self,
+        inner: Forecaster,
+        *,
+        channels: int = 1,
+        masked: bool = False,
+        frame: str = "still",
+        exceedance: Exceedance | None = None,
+    ) -> None:
+        super().__init__(channels=channels, masked=masked)
+        if frame not in FRAMES:
+            raise InputError(f"frame {frame!r} is not known", needed="one of " + ", ".join(FRAMES))
+        wanted = channels * (1 if exceedance is None else exceedance.share)
+        if inner.channels != wanted or not inner.masked:
+            raise InputError("the network inside does not fit", found=str(inner.channels), needed=f"{wanted}, masked")
+        self.inner = inner
+        self.frame = frame
+        self.exceedance = exceedance
+        self.multiple, self.tile = inner.multiple, inner.tile
+        self.looks_back, self.leads_apart = inner.looks_back, inner.leads_apart
+        self.thresholds = () if exceedance is None else exceedance.thresholds
+
+    @property
+    def low_memory(self) -> bool:  # type: ignore[override]
+        """That of the network inside."""
+        return self.inner.low_memory
+
+    @low_memory.setter
+    def low_memory(self, wanted: bool) -> None:
+        self.inner.low_memory = wanted
+
+    def forward(self, context: Tensor, horizon: int) -> Tensor:
+        return self.frames(self.lifted(context, horizon).values)
+
+    def lift(self, frames: Tensor) -> Tensor:
+        return frames if self.exceedance is None else self.exceedance.lift(frames)
+
+    def frames(self, values: Tensor) -> Tensor:
+        return values if self.exceedance is None else self.exceedance.frames(values)
+
+    def chances(self, values: Tensor) -> Tensor | None:
+        return None if self.exceedance is None else self.exceedance.chances(values)
+
+    def lifted(self, context: Tensor, horizon: int, leads: Sequence[int] | None = None) -> Lifted:
+        leads = range(1, horizon + 1) if leads is None else leads
+        value, observed = self._parts(context)
+        if self.frame == "still":
+            return Lifted(self._within(value, observed, leads))
+        moving = motion(value[:, -NEWEST:], observed[:, -NEWEST:])
+        newest = observed[:, -1:].amax(2)
+        value, observed = aligned(value, observed, moving)
+        return Lifted(*carried(self._within(value, observed, leads), newest, moving, leads))
+
+    def _within(self, value: Tensor, observed: Tensor, leads: Sequence[int]) -> Tensor:
+        """What the network answers to lifted frames."""
+        lifted = self.lift(value)
+        masks = observed.repeat(1, 1, lifted.shape[2] // self.channels, 1, 1)
+        return self.inner.at_leads(torch.cat([torch.where(masks > 0, lifted, 0), masks], dim=2), leads)
+
+    def _parts(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Values, 0 where missing, and where they were observed, of the frames that the network looks at."""
+        newest = context if self.inner.looks_back is None else context[:, -max(NEWEST, self.inner.looks_back) :]
+        value = newest[:, :, : self.channels]
+        if not self.masked:
+            return value, torch.ones_like(value)
+        observed = newest[:, :, self.channels :]
+        return torch.where(observed > 0, value, 0), observed

@@ -1,0 +1,30 @@
+"""Results are on standard output, what to type next is beside it."""
+
+from __future__ import annotations
+
+import pytest
+import xarray as xr
+
+from nowcast.cli.telling import again, print_scores, tell_next
+
+
+def test_scores_are_printed_with_their_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    lead = xr.DataArray([300, 600], dims="lead_time").astype("timedelta64[s]").astype("timedelta64[ns]")
+    per = ("forecaster", "lead_time")
+    scores = xr.Dataset(
+        {name: (per, [[1.0, 3.0], [2.0, 2.0]]) for name in ("mse", "mae", "psnr", "ssim")},
+        {"forecaster": ["[red]model", "persistence"], "lead_time": lead},
+    )
+    print_scores(scores)
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert "MSE" in shown.out
+    assert shown.out.index("[red]model is behind persistence") < shown.out.index("[red]model is ahead of persistence")
+
+
+def test_what_to_type_next(capsys: pytest.CaptureFixture[str]) -> None:
+    tell_next("nowcast evaluate")
+    tell_next("nothing", quiet=True)
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("", "nowcast evaluate\n")
+    assert (again(["a.zarr"]), again(["a.nc", "b.nc"])) == ("a.zarr", "PATH...")

@@ -1,0 +1,206 @@
+"""Baselines are made from the frames that the forecast had, and say nothing of what nothing was brought to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from nowcast import run
+from nowcast.errors import InputError
+from nowcast.models import Advection
+from nowcast.run import baselines
+from nowcast.run.baselines import BASELINES, advection, baseline, checked, climatology
+
+Maker = Callable[..., xr.DataArray]
+MINUTE = np.timedelta64(1, "m")
+PIXELS = 3
+"""That everything moves to the right in each step."""
+
+
+@pytest.fixture
+def moving(cube_maker: Maker) -> xr.DataArray:
+    """Hills of rain that move to the right as they are, over a field of 48 x 64."""
+    y, x = np.mgrid[:48, :64].astype("float64")
+    values = np.zeros((12, 1, 48, 64), "float32")
+    for frame in range(len(values)):
+        at = x - PIXELS * frame
+        hills = np.sin(2 * np.pi * at / 32) * np.cos(2 * np.pi * y / 24) + np.sin(2 * np.pi * (at + y) / 40)
+        values[frame, 0] = 4 * np.maximum(hills, 0)
+    return cube_maker(values.shape, values=values)
+
+
+def like(cube: xr.DataArray, at: list[int], leads: int = 4, context: int = 4) -> xr.DataArray:
+    return xr.DataArray(
+        np.zeros((len(at), leads, *cube.shape[1:]), "float32"),
+        dims=("forecast_reference_time", "lead_time", "channel", "y", "x"),
+        coords={
+            "forecast_reference_time": cube["time"].values[at],
+            "lead_time": (5 * np.arange(1, leads + 1) * MINUTE).astype("timedelta64[ns]"),
+            "y": cube["y"],
+            "x": cube["x"],
+        },
+        name=cube.name,
+        attrs={**cube.attrs, "nowcast_model": "other", "nowcast_context": context},
+    )
+
+
+# Advection
+
+
+def test_what_moves_goes_on_moving_and_where_nothing_is_brought_nothing_is_said(moving: xr.DataArray) -> None:
+    wanted = like(moving, [4, 6])
+    found = baseline("advection", moving, wanted)
+    assert found.chunks is not None
+    xr.testing.assert_identical(found.coords.to_dataset(), wanted.coords.to_dataset())
+    assert (found.name, found.attrs["units"], found.attrs["forecaster"]) == ("rain_rate", "mm h-1", "advection")
+    values = found.values
+    for case, reference in enumerate((4, 6)):
+        for lead in range(1, 5):
+            answer, truth = values[case, lead - 1, 0], moving.values[reference + lead, 0]
+            come_in = np.isnan(answer)
+            assert come_in[:, : PIXELS * lead - 2].all()
+            assert not come_in[:, PIXELS * lead + 2 : 60].any()
+            still = moving.values[reference, 0]
+            assert np.nanmean((answer - truth) ** 2) < 0.02 * np.mean((still - truth)[~come_in] ** 2)
+
+
+def test_it_is_the_forecaster_of_the_models(moving: xr.DataArray) -> None:
+    """On a field that is no rain the frames are taken as they are, so that numbers are the same."""
+    field = moving.assign_attrs(units="K", standard_name="air_temperature").rename("temperature")
+    frames = torch.from_numpy(field.values[2:5])[None]
+    context = torch.cat([frames, torch.ones_like(frames)], dim=2)
+    with torch.no_grad():
+        moved, known = Advection(masked=True).transport(context, 4)
+    found = baseline("advection", field, like(field, [4])).values
+    np.testing.assert_array_equal(np.isfinite(found), known.numpy() > 0)
+    np.testing.assert_allclose(np.nan_to_num(found), moved.numpy(), atol=1e-5)
+
+
+def test_rain_moves_as_its_logarithm_does(moving: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+
+    def keep(value: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
+        seen.append(value)
+        return value.new_zeros(1, 2, 6, 8)
+
+    monkeypatch.setattr(baselines, "motion", keep)
+    found = baseline("advection", moving, like(moving, [4])).values
+    np.testing.assert_array_equal(found[0, 3], moving[4])
+    frames = moving.values[2:5]
+    floor = np.quantile(frames[frames > 0], 0.25)
+    np.testing.assert_allclose(seen[0][0].numpy(), np.log1p(frames / floor), rtol=1e-5)
+
+
+def test_it_sees_no_more_frames_than_the_forecast_had(moving: xr.DataArray) -> None:
+    still = baseline("advection", moving, like(moving, [4], context=1))
+    for lead in range(4):
+        np.testing.assert_array_equal(still[0, lead], moving[4])
+    later = moving.copy(data=np.where(np.arange(12)[:, None, None, None] > 4, 99, moving.values))
+    wanted = like(moving, [4])
+    xr.testing.assert_identical(baseline("advection", moving, wanted).compute(), baseline("advection", later, wanted))
+
+
+def test_motion_is_told_by_the_newest_frames_that_are_there(moving: xr.DataArray) -> None:
+    """The frame at the reference time is late, and one is absent before it."""
+    wanted = like(moving, [6], context=5).assign_attrs(nowcast_max_missing=2)
+    wanted = wanted.assign_coords(input_age=("forecast_reference_time", np.array([5]) * MINUTE))
+    found = baseline("advection", moving.drop_isel(time=4), wanted).values[0, :, 0]
+    for lead in (1, 3):
+        truth, still = moving.values[6 + lead, 0], moving.values[5, 0]
+        known = np.isfinite(found[lead - 1])
+        assert known.mean() > 0.6
+        assert np.mean((found[lead - 1] - truth)[known] ** 2) < 0.05 * np.mean((still - truth)[known] ** 2)
+
+
+def test_a_reference_time_that_was_not_observed_and_a_field_without_values_are_missing(moving: xr.DataArray) -> None:
+    holed = moving.drop_isel(time=4)
+    assert np.isnan(baseline("advection", holed, like(moving, [4])).values).all()
+    nothing = moving.where(moving["time"] > moving["time"][6])
+    assert np.isnan(baseline("advection", nothing, like(moving, [5])).values).all()
+
+
+def test_lazy_cubes_and_whole_numbers_are_read(moving: xr.DataArray) -> None:
+    wanted = like(moving, [4, 8])
+    plain = baseline("advection", moving.round(), wanted).compute()
+    xr.testing.assert_identical(baseline("advection", moving.round().chunk({"time": 5}), wanted).compute(), plain)
+    whole = moving.round().astype("int16").chunk({"time": 5, "x": 20})
+    xr.testing.assert_identical(baseline("advection", whole, wanted).compute(), plain)
+
+
+def test_dry_fields_stay_where_they_are(moving: xr.DataArray) -> None:
+    assert (baseline("advection", xr.zeros_like(moving), like(moving, [4])).values == 0).all()
+
+
+def test_some_lead_times_alone(moving: xr.DataArray) -> None:
+    wanted = like(moving, [4])
+    some = baseline("advection", moving, wanted[:, [1, 3]])
+    xr.testing.assert_equal(some.compute(), baseline("advection", moving, wanted)[:, [1, 3]].compute())
+
+
+def test_several_channels(moving: xr.DataArray) -> None:
+    both = xr.concat([moving, 2 * moving], "channel")
+    found = advection(both, like(both, [4]), context=3).values
+    assert found.shape == (1, 4, 2, 48, 64)
+    np.testing.assert_allclose(found[:, :, 1], 2 * found[:, :, 0], rtol=1e-5)
+
+
+def test_real_rain_is_better_moved_than_left(shared_data: Path) -> None:
+    from nowcast import open_cube
+
+    cube = open_cube(str(shared_data / "radar" / "knmi_20100826_hdf5"))[20:33].load()
+    forecast = like(cube, [4], leads=3)
+    scores = run.evaluate(forecast, cube, progress=False)
+    assert list(scores["forecaster"].values) == ["other", "persistence", "advection"]
+    # 0.15, 0.20 and 0.26 of it when this was written.
+    assert (scores["mse"].sel(forecaster="advection") < 0.4 * scores["mse"].sel(forecaster="persistence")).all()
+    assert scores["pixels"].min() > 0.85 * int(np.isfinite(cube[4]).sum())
+
+
+# Climatology
+
+
+def test_climatology_is_the_mean_of_what_was_observed(cube: xr.DataArray) -> None:
+    cube[1, 0, 2, 2] = np.nan
+    cube[:, 0, 3, 3] = np.nan
+    wanted = like(cube, [8, 9])
+    found = climatology(cube, [0, 1, 2, 5], wanted)
+    xr.testing.assert_identical(found.coords.to_dataset(), wanted.coords.to_dataset())
+    for case in (0, 1):
+        assert found[case, 1, 0, 0, 0] == 2000
+        assert found[case, 1, 0, 2, 2] == pytest.approx(7000 / 3 + 22)
+        assert np.isnan(found[case, 1, 0, 3, 3])
+    assert found.attrs["forecaster"] == "climatology"
+
+
+def test_climatology_reads_no_more_frames_than_it_needs(cube: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "MOST_AVERAGED", 3)
+    found = climatology(cube, range(11), like(cube, [9]))
+    assert found.attrs["frames"] == 3
+    assert found[0, 0, 0, 0, 0] == 5000
+
+
+# Names
+
+
+def test_each_is_named_once_and_must_be_known() -> None:
+    assert checked(["advection", "persistence", "advection"]) == ("advection", "persistence")
+    with pytest.raises(InputError, match="--baselines 'advect' is not known") as caught:
+        checked(["advect"])
+    assert "--baselines advection" in str(caught.value)
+    assert all(name in str(caught.value) for name in BASELINES)
+    with pytest.raises(InputError, match="names none"):
+        checked([])
+
+
+def test_a_probabilistic_forecast_has_baselines_as_its_mean_has(moving: xr.DataArray) -> None:
+    wanted = like(moving, [4])
+    both: Any = wanted.to_dataset(name="rain_rate").assign_attrs(nowcast_variable="rain_rate")
+    xr.testing.assert_identical(
+        baseline("advection", moving, both).compute(), baseline("advection", moving, wanted).compute()
+    )
