@@ -136,7 +136,9 @@ def fit(
     model: Annotated[
         str | None, typer.Option(help="cascade, convlstm, multiscale, predrnn, predrnn++ or e3dlstm [cascade]")
     ] = None,
-    frame: Annotated[str | None, typer.Option(help="still, lagrangian or auto: what moves is held still [auto]")] = None,
+    frame: Annotated[
+        str | None, typer.Option(help="still, lagrangian or auto: what moves is held still [auto]")
+    ] = None,
     output: Annotated[str | None, typer.Option(help="mean, or chances to reach thresholds beside it [chances]")] = None,
     hidden: Annotated[str | None, typer.Option(help="channels of each layer, such as 64,64")] = None,
     kernel: Annotated[int | None, typer.Option(help="side of the convolutions")] = None,

@@ -89,11 +89,11 @@ class Cascade(Forecaster):
         self._begin()
 
     def _begin(self) -> None:
-        usual = self.usual[2].bias.view(self.channels, -1)  # type: ignore[union-attr, operator]
+        usual = self.usual[2].bias.view(self.channels, -1)  # type: ignore[operator]
         with torch.no_grad():
             for small in (self.shares, self.own, self.usual[2]):
-                small.weight.mul_(0.1)  # type: ignore[union-attr, operator]
-                small.bias.zero_()  # type: ignore[union-attr, operator]
+                small.weight.mul_(0.1)  # type: ignore[operator]
+                small.bias.zero_()  # type: ignore[operator]
             self.shares.bias[: FINE + 1] = torch.tensor([FADING, 0.0, 0.0, 0.0])  # type: ignore[index]
             usual[:, :FINE] = KEPT
             usual[:, FINE:] = -FADING * torch.arange(self.scales - 2)
