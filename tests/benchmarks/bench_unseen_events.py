@@ -7,8 +7,8 @@ Events of four agencies from shared/data, all as rain rates in mm/h every 5 minu
 trained with 4 frames in and 12 out, for so many minutes on as many threads as there are cores, on whole events. Then it
 forecasts from evenly spread times of the test events, beside persistence, advection and, where `--peers` names the
 site-packages of an environment that has it, pysteps (dense Lucas-Kanade and extrapolation). Scores are over the pixels
-that all know. Tables by lead time: MSE over the reference's (pysteps', else advection's), CRPS over the reference's MAE,
-CSI by threshold where at least 0.5 % of the pixels reach it, FSS; then CPU time of a forecast.
+that all know. Tables by lead time: MSE over the reference's (pysteps', else advection's), CRPS over its MAE, CSI by
+threshold where at least 0.5 % of the pixels reach it, FSS; then CPU time of a forecast.
 """
 
 from __future__ import annotations
