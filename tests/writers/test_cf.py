@@ -7,12 +7,10 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nowcast import __version__
 from nowcast.errors import InputError
-from nowcast.writers.cf import encode_dataset, to_dataset
+from nowcast.writers.cf import to_dataset
 from nowcast.writers.packing import DoesNotFitError, packing_of
 
 NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
@@ -152,25 +150,6 @@ def test_what_is_no_forecast_cube(
     }
     with pytest.raises(InputError):
         to_dataset(wrong[change]())
-
-
-@given(
-    st.lists(st.integers(-(2**31), 2**33), min_size=1, max_size=5),
-    st.sampled_from(["s", "ms", "us", "ns"]),
-    st.sampled_from(["s", "ms", "us", "ns"]),
-    st.sampled_from(["datetime64", "timedelta64"]),
-)
-def test_times_survive_as_integers(numbers: list[int], grain: str, held: str, kind: str) -> None:
-    values = np.array([1_000_000 + n % 10**9 for n in numbers], dtype=f"{kind}[{grain}]").astype(f"{kind}[{held}]")
-    encoded = encode_dataset(xr.Dataset({"t": ("i", values)}))
-    assert encoded["t"].dtype == np.int64
-    np.testing.assert_array_equal(xr.decode_cf(encoded)["t"].values, values)
-
-
-def test_a_missing_time_stays_missing() -> None:
-    values = np.array(["2026-01-01", "NaT"], dtype="datetime64[ns]")
-    decoded = xr.decode_cf(encode_dataset(xr.Dataset({"t": ("i", values)})))
-    np.testing.assert_array_equal(decoded["t"].values, values)
 
 
 @pytest.mark.parametrize("lazy", [False, True])
