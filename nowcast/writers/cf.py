@@ -141,6 +141,7 @@ def _with_valid_time(cube: xr.DataArray) -> xr.DataArray:
         "forecast_reference_time": {"standard_name": "forecast_reference_time"},
         "lead_time": {"standard_name": "forecast_period", "long_name": "time since forecast_reference_time"},
         "realization": {"standard_name": "realization", "units": "1"},
+        "threshold": {"long_name": "value that is reached or exceeded"},
     }
     for name, attrs in defaults.items():
         if name in cube.dims:
