@@ -81,6 +81,18 @@ def test_channels_stay(cube_maker: Callable[..., xr.DataArray], products_maker: 
     np.testing.assert_allclose(again[CHANCE].values, forecast[CHANCE].values, atol=5.01e-5)
 
 
+def test_what_each_was_made_without_stays_with_all(
+    cube: xr.DataArray, products_maker: Callable[..., xr.Dataset], tmp_path: Path
+) -> None:
+    along = "forecast_reference_time"
+    age = np.array([0, 5, 5], "timedelta64[m]").astype("timedelta64[ns]")
+    forecast = products_maker(cube).assign_coords(missing_inputs=(along, [0, 1, 1]), input_age=(along, age))
+    again = open_forecast(write_cube(forecast, tmp_path / "f.nc"))
+    for field in again.data_vars.values():
+        assert field["missing_inputs"].values.tolist() == [0, 1, 1]
+        np.testing.assert_array_equal(field["input_age"].values, age)
+
+
 def test_what_makes_no_distribution_is_told_by_the_files_name(stored: xr.Dataset) -> None:
     del stored[CHANCE].attrs["highest"]
     with pytest.raises(InputError, match=r"^f\.nc: .*make no distribution"):

@@ -137,7 +137,7 @@ def test_a_probabilistic_forecast_scores_from_its_file_as_in_memory(
     assert set(again.data_vars) == set(scores.data_vars)
     assert np.isfinite(again["crps"].sel(forecaster="dice")).all()
     assert (again["crps"] < again["mae"]).sel(forecaster="dice").all()
-    for name in ("mse", "mae", "csi", "frequency_bias"):
+    for name in ("mse", "mae", "csi", "bias_frequency"):
         xr.testing.assert_allclose(again[name], scores[name], rtol=1e-6)
     for name in ("crps", "brier"):
         xr.testing.assert_allclose(again[name], scores[name], atol=5e-4)
