@@ -136,7 +136,9 @@ def fit(
     model: Annotated[
         str | None, typer.Option(help="cascade, convlstm, multiscale, predrnn, predrnn++ or e3dlstm [cascade]")
     ] = None,
-    frame: Annotated[str | None, typer.Option(help="still, lagrangian or auto: what moves is held still [auto]")] = None,
+    frame: Annotated[
+        str | None, typer.Option(help="still, lagrangian or auto: what moves is held still [auto]")
+    ] = None,
     output: Annotated[str | None, typer.Option(help="mean, or chances to reach thresholds beside it [chances]")] = None,
     hidden: Annotated[str | None, typer.Option(help="channels of each layer, such as 64,64")] = None,
     kernel: Annotated[int | None, typer.Option(help="side of the convolutions")] = None,
@@ -144,6 +146,7 @@ def fit(
     horizon: Annotated[int | None, typer.Option(help="frames asked for")] = None,
     stride: Annotated[int | None, typer.Option(help="frames between neighbouring starts")] = None,
     patch: Annotated[int | None, typer.Option(help="side of training patches in pixels")] = None,
+    fractions: Annotated[str | None, typer.Option(help="of training, validation, test [0.7,0.15,0.15]")] = None,
     gaps: Annotated[str | None, typer.Option(help="absent frames: skip, mask or hold [skip]")] = None,
     max_missing: Annotated[int | None, typer.Option(help="frames missing per context at most [a quarter]")] = None,
     scaling: Annotated[str | None, typer.Option(help="unit, symmetric, zscore, log or db")] = None,
@@ -191,6 +194,7 @@ def fit(
         horizon=horizon,
         stride=stride,
         patch=patch,
+        fractions=numbers_of(fractions, "--fractions", float),
         gaps=gaps,
         max_missing=max_missing,
         scaling=scaling,
@@ -214,8 +218,9 @@ def fit(
     )
     print_scores(scores)
     where = scores.attrs["run"]
+    held = "model, scores, picture" if scores.data_vars else "model, not scored"
     tell_next(
-        f"{where}: model, scores, picture; next: nowcast report {where}, "
+        f"{where}: {held}; next: nowcast report {where}, "
         f"or nowcast forecast {again(paths)} -o forecast.nc --run {where}",
         quiet=quiet,
     )
