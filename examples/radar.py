@@ -40,7 +40,7 @@ def main() -> None:
     # Score that one forecast, and draw it below the truth and over the baselines.
     own = nowcast.evaluate(path, cube, picture=out / "forecast.png")
     for baseline in ("persistence", "advection"):
-        better = own["mse"].sel(forecaster="convlstm") < own["mse"].sel(forecaster=baseline)
+        better = own["mse"].sel(forecaster="cascade") < own["mse"].sel(forecaster=baseline)
         print(f"smaller error than {baseline} at {int(better.sum())} of {better.size} lead times")
     print(
         f"the forecast from {np.datetime_as_string(reference, 'm')} lies in {path}, its picture in {out}/forecast.png"

@@ -22,9 +22,21 @@ import xarray as xr
 from nowcast.cube import FORECAST_DIMS
 from nowcast.errors import InputError
 
-__all__ = ["PROBABILITY_DIMS", "combined", "is_forecast", "matched", "mean", "probability", "probability_name"]
+__all__ = [
+    "PROBABILITY_DIMS",
+    "VARIABLE",
+    "combined",
+    "is_forecast",
+    "matched",
+    "mean",
+    "probability",
+    "probability_name",
+]
 
 PROBABILITY_DIMS = ("forecast_reference_time", "lead_time", "threshold", "channel", "y", "x")
+
+VARIABLE = "nowcast_variable"
+"""The attribute of the Dataset, and of a file that holds it, that names the variable."""
 
 
 def probability_name(variable: str) -> str:
@@ -35,7 +47,7 @@ def probability_name(variable: str) -> str:
 def is_forecast(forecast: Any) -> bool:
     """Whether this is a forecast: a forecast cube, or a Dataset that holds the mean of the variable it names."""
     if isinstance(forecast, xr.Dataset):
-        name = forecast.attrs.get("nowcast_variable")
+        name = forecast.attrs.get(VARIABLE)
         return name in forecast.data_vars and forecast[name].dims == FORECAST_DIMS
     return isinstance(forecast, xr.DataArray) and forecast.dims == FORECAST_DIMS
 
@@ -124,11 +136,11 @@ def combined(mean: xr.DataArray, matched: xr.DataArray, probability: xr.DataArra
             found=str(error).splitlines()[0],
             needed="the same times and grid in all",
         ) from error
-    return joined.drop_attrs(deep=False).assign_attrs(nowcast_variable=name)
+    return joined.drop_attrs(deep=False).assign_attrs({VARIABLE: name})
 
 
 def _variable(forecast: xr.Dataset) -> str:
-    name = forecast.attrs.get("nowcast_variable")
+    name = forecast.attrs.get(VARIABLE)
     if name not in forecast.data_vars:
         raise InputError(
             "this Dataset is no forecast",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,6 +85,58 @@ def make_cube(
     )
 
 
+def make_products(
+    cube: xr.DataArray,
+    *,
+    references: int = 3,
+    leads: int = 2,
+    thresholds: Sequence[float] = (0.1, 1.0, 5.0),
+    computed: Callable[[int], object] | None = None,
+) -> xr.Dataset:
+    """A probabilistic forecast of nothing in particular on the cube's grid; a corner of each mean is missing.
+
+    Lazy if it is to tell what is `computed`: the number of a reference time, whose products are made together.
+    """
+    import dask
+    import dask.array as da
+
+    from nowcast import products
+    from nowcast.cube import FORECAST_DIMS
+
+    def layers(number: int) -> np.ndarray:
+        """`(1 lead product c y x)`"""
+        if computed is not None:
+            computed(number)
+        random = np.random.default_rng(number)
+        made = random.random((1, leads, 2 + len(thresholds), *cube.shape[1:]), dtype="float32")
+        made[:, :, :2] = 8 * made[:, :, :2] ** 2
+        made[:, :, 2:] = np.sort(made[:, :, 2:], axis=2)[:, :, ::-1]
+        made[..., 0, 0] = np.nan
+        return made
+
+    if computed is None:
+        data = np.concatenate([layers(number) for number in range(references)])
+    else:
+        shape = (1, leads, 2 + len(thresholds), *cube.shape[1:])
+        made = [dask.delayed(layers, pure=False)(number) for number in range(references)]
+        data = da.concatenate([da.from_delayed(each, shape, dtype="float32") for each in made])
+    time = cube["time"].values
+    coords = {name: coord for name, coord in cube.coords.items() if "time" not in coord.dims}
+    coords |= {"forecast_reference_time": time[:references], "lead_time": time[1 : leads + 1] - time[0]}
+    attrs = {**cube.attrs, "nowcast_model": "dice", "nowcast_context": 1}
+    mean, matched = (
+        xr.DataArray(data[:, :, number], dims=FORECAST_DIMS, coords=coords, name=cube.name, attrs=attrs)
+        for number in range(2)
+    )
+    probability = xr.DataArray(
+        data[:, :, 2:],
+        dims=products.PROBABILITY_DIMS,
+        coords={**coords, "threshold": list(thresholds)},
+        attrs={"lowest": 0.0, "highest": 2 * thresholds[-1], "nowcast_model": "dice"},
+    )
+    return products.combined(mean, matched, probability)
+
+
 class Outcome(NamedTuple):
     """How a command ended, and what it printed where."""
 
@@ -120,3 +172,8 @@ def cube() -> xr.DataArray:
 @pytest.fixture
 def cube_maker() -> Callable[..., xr.DataArray]:
     return make_cube
+
+
+@pytest.fixture
+def products_maker() -> Callable[..., xr.Dataset]:
+    return make_products

@@ -90,3 +90,11 @@ def test_what_is_no_cube_says_so() -> None:
 def test_who_has_imported_both_has_it(program: str) -> None:
     check = "; assert xarray.DataArray([1.0]).nowcast"
     subprocess.run([sys.executable, "-W", "error", "-c", program + check], check=True, timeout=60)
+
+
+def test_of_a_forecasts_products_it_says_that_they_are_no_cubes(
+    gappy: xr.DataArray, products_maker: Callable[..., xr.Dataset]
+) -> None:
+    for product in products_maker(gappy).values():
+        with pytest.raises(InputError, match="dims"):
+            product.nowcast.windows(2, 1)

@@ -30,7 +30,6 @@ NO_TEST_OF_ITS_OWN = {
     "readers/kinds.py": "through open_cube: tests/readers/test_joining.py",
     "readers/damage.py": "through open_cube: tests/readers/test_opening.py",
     "readers/finding.py": "through open_cube: tests/readers/test_opening.py",
-    "readers/forecasts.py": "through open_forecast: tests/readers/test_opening.py, tests/test_counter_cube.py",
     "readers/netcdf.py": "through open_cube: tests/readers/test_opening.py",
     "readers/timing.py": "through open_cube: tests/readers/test_gridded.py",
     "readers/remote_store.py": "through open_cube: tests/readers/test_remote.py",

@@ -157,7 +157,7 @@ def test_the_page_on_reports(typed: Callable[..., Any], tmp_path: Path, monkeypa
     Path("runs").mkdir()
     for line in blocks(page, "sh")[0].strip().splitlines():
         words = shlex.split(line, comments=True)[1:]
-        small = ["--hidden", "4", "--context", "3", "--horizon", "2", "--stride", "4"]
+        small = ["--hidden", "4", "--context", "3", "--horizon", "2"]
         short = ["--epochs", "1", *small] if words[0] == "fit" else []
         ended = typed(*words, *short)
         assert ended.code == 0, ended.err

@@ -1,4 +1,4 @@
-"""Lists that are typed as one word: numbers, shares, sizes."""
+"""What is typed as one word: lists of numbers, shares, sizes; one of several products."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from nowcast.errors import InputError
 
-__all__ = ["numbers_of", "shares_of", "sizes_of"]
+__all__ = ["numbers_of", "product_of", "shares_of", "sizes_of"]
 
 
 def numbers_of(text: str | None, flag: str, kind: type[int] | type[float]) -> list[Any] | None:
@@ -16,6 +16,12 @@ def numbers_of(text: str | None, flag: str, kind: type[int] | type[float]) -> li
         return [kind(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"{flag} {text!r} is not a list of numbers", needed="numbers with commas between") from None
+
+
+def product_of(text: str | None) -> str | None:
+    if text not in (None, "mean", "matched"):
+        raise InputError(f"--product {text!r} is no field of a forecast", needed="mean or matched")
+    return text
 
 
 def sizes_of(text: str | None, flag: str) -> dict[str, int] | None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from nowcast.cli.ending import set_debug
-from nowcast.cli.parsing import numbers_of, shares_of, sizes_of
+from nowcast.cli.parsing import numbers_of, product_of, shares_of, sizes_of
 from nowcast.cli.reading import reads
 from nowcast.cli.telling import again, print_scores, results, tell_next
 
@@ -236,6 +236,9 @@ def forecast(
     at: Annotated[list[str] | None, typer.Option(help="reference time(s), ISO 8601 UTC [the newest frame]")] = None,
     every: Annotated[bool, typer.Option("--every", help="from every time with enough frames before it")] = False,
     horizon: Annotated[int | None, typer.Option(help="frames to forecast [as trained]")] = None,
+    product: Annotated[
+        str | None, typer.Option(help="of a probabilistic forecast: mean or matched [all; where one fits, matched]")
+    ] = None,
     variable: Variable = None,
     channel: Channel = None,
     quiet: Quiet = False,
@@ -244,9 +247,10 @@ def forecast(
 ) -> None:
     """Forecast from the newest frames; the suffix of --out says in what format."""
     set_debug(debug)
-    from nowcast import run
-    from nowcast.writers import require_writable, write_cube
+    from nowcast import products, run
+    from nowcast.writers import holds_products, require_writable, write_cube
 
+    wanted = product_of(product)
     require_writable(out)
     result = run.forecast(
         paths,
@@ -260,7 +264,11 @@ def forecast(
         options=options,
         progress=not quiet,
     )
+    if wanted is not None:
+        result = products.mean(result) if wanted == "mean" else products.matched(result)
     write_cube(result, out)
+    if products.probability(result) is not None and not holds_products(out):
+        tell_next(f"product  {out} holds the matched field alone (.nc and .zarr hold all; --product mean)", quiet=quiet)
     tell_next(f"wrote {out}; next: nowcast evaluate {out} {again(paths)}, or xarray.open_dataset({out!r})", quiet=quiet)
 
 

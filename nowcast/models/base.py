@@ -82,6 +82,13 @@ class Forecaster(nn.Module, ABC):
         """All that it tells, of each lead time or of some: what training compares with `lift` of the truth."""
         return Lifted(self.at_leads(context, range(1, horizon + 1) if leads is None else leads))
 
+    def stakes(self, context: Tensor) -> Tensor | None:
+        """What each channel of `lift` is multiplied by, window by window, before it is compared: `(b 1 l 1 1)`.
+
+        None: all count as they are.
+        """
+        return None
+
     def expected(self, values: Tensor) -> Tensor:
         """The mean, `(b t c h w)`, in what `lifted` gave: here, all of it."""
         return values

@@ -39,8 +39,10 @@ FINE = 3
 KEPT = 2.0
 """Before training each channel takes a share of sigmoid(2) = 0.88 of what is fine."""
 
-OWN = 0.1
-"""What the network's own correction is scaled by, so that it is small at first."""
+AROUND = 5
+"""Halvings of the squares in which it is told how uneven the newest frame is: 32 pixels."""
+
+TINY = 1e-8
 
 LEAK = 0.1
 LEAST_SEEN = 0.05
@@ -61,6 +63,7 @@ class Cascade(Forecaster):
     """
 
     leads_apart = True
+    tile = 1536
 
     def __init__(
         self,
@@ -88,11 +91,11 @@ class Cascade(Forecaster):
         self._begin()
 
     def _begin(self) -> None:
-        usual = self.usual[2].bias.view(self.channels, -1)  # type: ignore[union-attr, operator]
+        usual = self.usual[2].bias.view(self.channels, -1)  # type: ignore[operator]
         with torch.no_grad():
             for small in (self.shares, self.own, self.usual[2]):
-                small.weight.mul_(0.1)  # type: ignore[union-attr, operator]
-                small.bias.zero_()  # type: ignore[union-attr, operator]
+                small.weight.mul_(0.1)  # type: ignore[operator]
+                small.bias.zero_()  # type: ignore[operator]
             self.shares.bias[: FINE + 1] = torch.tensor([FADING, 0.0, 0.0, 0.0])  # type: ignore[index]
             usual[:, :FINE] = KEPT
             usual[:, FINE:] = -FADING * torch.arange(self.scales - 2)
@@ -111,10 +114,11 @@ class Cascade(Forecaster):
         cells = pyramid[2].shape[-2:]
         coarse = torch.stack([_resized(each, cells, 2**k) for k, each in enumerate(pyramid[2:])], dim=2)
         features = self._features(value, observed, pyramid[2])
+        uneven = self._uneven(value[:, -1], observed[:, -1], cells)
         answers = []
         for lead in leads:
             share, kept, weights, own = self._shares(features, lead)
-            mixed = (1 - torch.einsum("bfyx,cf->bcyx", share, kept)) * (weights * coarse).sum(2) + OWN * own
+            mixed = (1 - torch.einsum("bfyx,cf->bcyx", share, kept)) * (weights * coarse).sum(2) + uneven * own
             mixed, share = _resized(torch.cat([mixed, share], dim=1), size, FOLD).tensor_split([self.channels], dim=1)
             for k, field in enumerate(fine):
                 mixed = torch.addcmul(mixed, field * kept[:, k, None, None], share[:, k : k + 1])
@@ -147,6 +151,15 @@ class Cascade(Forecaster):
         for block, skip in reversed([*zip(self.up, skips, strict=False)]):
             x = block(torch.cat([skip, _resized(x, (skip.shape[-2], skip.shape[-1]), 2)], dim=1))
         return x
+
+    def _uneven(self, newest: Tensor, observed: Tensor, cells: torch.Size) -> Tensor:
+        """Standard deviation of the newest frame around each place: what the network's own correction is told in.
+
+        So it corrects nothing where nothing is, and as much of light rain as of heavy, in proportion.
+        """
+        moments = _pyramid(torch.cat([newest, newest**2], dim=1), observed.repeat(1, 2, 1, 1), AROUND + 1)[AROUND]
+        mean, square = moments.chunk(2, dim=1)
+        return _resized((square - mean**2).clamp_min(TINY).sqrt(), cells, 2**AROUND // FOLD)
 
     def _shares(self, features: Tensor, lead: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What is mixed at a lead time.

@@ -16,6 +16,9 @@ __all__ = ["Exceedance", "matched", "to_linear"]
 STEPS = 4096
 """Steps between 0 and 1 in which chances are told apart when pixels are ranked by them."""
 
+MOST_STAKE = 4.5
+"""What a window counts at most, where one like the training part as a whole counts 1."""
+
 TINY = 1e-4
 """A chance that is none."""
 
@@ -74,6 +77,22 @@ class Exceedance(nn.Module):
         for threshold, spread in zip(self.thresholds, self._units(), strict=True):
             parts.append((frames >= threshold - TOLERANCE).to(frames.dtype) / spread)
         return torch.cat(parts, dim=2)
+
+    def stakes(self, frames: Tensor, observed: Tensor) -> Tensor:
+        """How much each channel of each window is to count: little rain is learnt from as much as floods.
+
+        `(b t c h w)`, both, to `(b 1 c(1 + k) 1 1)`: one over the standard deviation of the lifted frames in the
+        window, and no more than `MOST_STAKE` where they hardly differ. A skill score divides by the like.
+        """
+        lifted, seen = self.lift(frames), observed.repeat(1, 1, self.share, 1, 1)
+        count = seen.sum(dim=(1, 3, 4), keepdim=True).clamp_min(1)
+        mean = torch.where(seen > 0, lifted, 0).sum(dim=(1, 3, 4), keepdim=True) / count
+        variance = torch.where(seen > 0, (lifted - mean) ** 2, 0).sum(dim=(1, 3, 4), keepdim=True) / count
+        c = frames.shape[2]
+        usual = torch.full((lifted.shape[2],), 1 / len(self.thresholds), dtype=frames.dtype, device=frames.device)
+        usual[:c] = 1
+        usual = usual.view(-1, 1, 1)
+        return (usual / (variance + usual / MOST_STAKE**2)).sqrt()
 
     def expected(self, values: Tensor) -> Tensor:
         """The mean, scaled: `(b t c(1 + k) h w)` to `(b t c h w)`."""

@@ -85,6 +85,12 @@ class Framed(Forecaster):
     def lift(self, frames: Tensor) -> Tensor:
         return frames if self.exceedance is None else self.exceedance.lift(frames)
 
+    def stakes(self, context: Tensor) -> Tensor | None:
+        if self.exceedance is None:
+            return None
+        value, observed = self._parts(context[:, -1:])
+        return self.exceedance.stakes(value, observed)
+
     def expected(self, values: Tensor) -> Tensor:
         return values if self.exceedance is None else self.exceedance.expected(values)
 

@@ -1,11 +1,14 @@
-"""A lazy dataset becomes a forecast cube, `(forecast_reference_time, lead_time, [realization,] channel, y, x)`."""
+"""A lazy dataset becomes a forecast cube, `(forecast_reference_time, lead_time, [realization,] channel, y, x)`, or,
+where it holds all products of a probabilistic forecast, these.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import with_source_dims
+from nowcast import products
+from nowcast.cube import DATASET_PREFIX, with_source_dims
 from nowcast.errors import InputError
 from nowcast.readers.axes import meanings
 from nowcast.readers.channels import select_extra
@@ -17,17 +20,38 @@ __all__ = ["as_forecast"]
 _REFERENCE, _LEAD = "forecast_reference_time", "lead_time"
 
 
-def as_forecast(dataset: xr.Dataset, label: str, *, variable: str | None = None) -> xr.DataArray:
-    """The forecast cube of one file, lazy, with `valid_time` of dims `(forecast_reference_time, lead_time)`.
+def as_forecast(dataset: xr.Dataset, label: str, *, variable: str | None = None) -> xr.DataArray | xr.Dataset:
+    """The forecast of one file, lazy, with `valid_time` of dims `(forecast_reference_time, lead_time)`.
 
-    A file of a single forecast may have its reference time as a scalar, and its lead times along a time axis.
+    A cube; or all products of the variable that the attribute `nowcast_variable` names, where they are there and no
+    `variable` is asked for. A file of a single forecast may have its reference time as a scalar, and its lead times
+    along a time axis.
 
     Raises
     ------
     InputError
-        It has no reference time or no lead times; or what `gridded.pick` refuses.
+        It has no reference time or no lead times; or what `gridded.pick` and `products.combined` refuse.
     """
     field = pick(dataset, label, variable)
+    names = (field.name, f"{field.name}_matched", products.probability_name(field.name))
+    whole = variable is None and dataset.attrs.get(products.VARIABLE) == field.name
+    if not whole or not all(name in dataset.data_vars for name in names):
+        return _cube(dataset, field, label)
+    own, matched, probability = (
+        _cube(dataset.drop_vars({*names, "threshold"} - kept), Field(name, roles, field.sure), label)
+        for name, kept, roles in (
+            (names[0], {names[0]}, field.roles),
+            (names[1], {names[1]}, field.roles),
+            (names[2], {names[2], "threshold"}, {**field.roles, "threshold": "threshold"}),
+        )
+    )
+    try:
+        return products.combined(own, matched, probability)
+    except InputError as error:
+        raise InputError(f"{label}: {error.what}", found=error.found, needed=error.needed) from error
+
+
+def _cube(dataset: xr.Dataset, field: Field, label: str) -> xr.DataArray:
     known = meanings(dataset)
     lead = _coordinate(dataset, known, _LEAD, "forecast_period")
     reference = _coordinate(dataset, known, _REFERENCE, _REFERENCE)
@@ -67,8 +91,9 @@ def as_forecast(dataset: xr.Dataset, label: str, *, variable: str | None = None)
         array = array.assign_coords(input_age=age)
     if "channel" not in array.dims:
         array = array.expand_dims("channel")
-    members = ("realization",) if "realization" in array.dims else ()
-    array = array.transpose(_REFERENCE, _LEAD, *members, "channel", "y", "x")
+    beside = [dim for dim in ("realization", "threshold") if dim in array.dims]
+    array = array.transpose(_REFERENCE, _LEAD, *beside, "channel", "y", "x")
+    array.attrs.pop(f"{DATASET_PREFIX}{products.VARIABLE}", None)
     valid = array[_REFERENCE].values[:, None] + array[_LEAD].values[None, :]
     array = array.assign_coords(valid_time=((_REFERENCE, _LEAD), valid, {"standard_name": "time"}))
     return with_source_dims(array, {ours: theirs for ours, theirs in names.items() if ours in ("channel", "y", "x")})

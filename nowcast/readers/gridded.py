@@ -9,6 +9,7 @@ from typing import Any
 
 import xarray as xr
 
+from nowcast import products
 from nowcast.cube import DATASET_PREFIX, DIMS, check, with_source_dims
 from nowcast.errors import InputError
 from nowcast.readers.axes import meanings, roles
@@ -109,7 +110,7 @@ def candidates(dataset: xr.Dataset) -> list[Field]:
 
 
 def pick(dataset: xr.Dataset, label: str, variable: str | None) -> Field:
-    """The variable asked for, or the only one that there is.
+    """The variable asked for, the one of which all others are products, or the only one that there is.
 
     Raises
     ------
@@ -119,6 +120,9 @@ def pick(dataset: xr.Dataset, label: str, variable: str | None) -> Field:
     if variable is not None:
         return _asked(dataset, label, variable)
     fields = candidates(dataset)
+    named = [field for field in fields if field.name == dataset.attrs.get(products.VARIABLE)]
+    if named:
+        return named[0]
     if not fields:
         shapes = [f"{name}{_dims(dataset, str(name))}" for name in list(dataset.variables)[:8]]
         raise InputError(

@@ -176,11 +176,11 @@ def open_cube(
     return cube
 
 
-def open_forecast(path: PathLike) -> xr.DataArray:
-    """Open one NetCDF file or zarr store as a lazy forecast cube.
+def open_forecast(path: PathLike) -> xr.DataArray | xr.Dataset:
+    """Open one NetCDF file or zarr store as a lazy forecast cube, or as a probabilistic forecast where it holds one.
 
     Dims `(forecast_reference_time, lead_time, [realization,] channel, y, x)`, `lead_time` as timedelta64, and
-    `valid_time` along the first two.
+    `valid_time` along the first two. A probabilistic forecast is a Dataset of products (see `nowcast.products`).
 
     Raises
     ------

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 __all__ = ["Axis", "axis", "number"]
 
+MOST_DECADES = 7
 SAME, TINY = 1e-7, 1e-200
 """Relative and absolute distance below which values are one."""
 
@@ -99,14 +100,16 @@ def _step(rough: float) -> float:
 
 def _decades(low: float, high: float) -> tuple[float, ...]:
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    factors = (1, 2, 5) if last - first <= 2 else (1,)
-    found = [
-        factor * 10.0**power
-        for power in range(first, last + 1)
-        for factor in factors
-        if low / 1.3 <= factor * 10.0**power <= high * 1.3
-    ]
-    every = math.ceil(len(found) / 6)
+    for factors in ((1, 2, 5), (1, 3), (1,)):
+        found = [
+            factor * 10.0**power
+            for power in range(first, last + 1)
+            for factor in factors
+            if low / 1.3 <= factor * 10.0**power <= high * 1.3
+        ]
+        if len(found) <= MOST_DECADES:
+            break
+    every = math.ceil(len(found) / MOST_DECADES)
     return tuple(found[::every]) if len(found) > 1 else (low, high)
 
 

@@ -83,7 +83,7 @@ def chart(
         parts.append(_rule(x.at(ends[0]), y.at(ends[0]), x.at(ends[1]), y.at(ends[1])))
     if rule is not None:
         parts.append(_rule(x.start, y.at(rule[0]), x.stop, y.at(rule[0])))
-        parts.append(tag("text", rule[1], x=x.stop, y=y.at(rule[0]) - 4, class_="rule", text_anchor="end"))
+        parts.append(tag("text", rule[1], x=x.stop, y=y.at(rule[0]) + 13, class_="rule", text_anchor="end"))
     # The first, which is the model, is drawn over the others.
     parts += [_band(each, x, y) for each in series[::-1]]
     parts += [_line(each, x, y) for each in series[::-1]]

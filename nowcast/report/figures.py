@@ -18,6 +18,7 @@ __all__ = [
     "error_figures",
     "event_figures",
     "floats",
+    "interval_note",
     "levels_of",
     "scale_figures",
     "skill_figures",
@@ -150,11 +151,11 @@ def skill_figures(scores: xr.Dataset) -> list[Figure]:
                 x_label=f"lead time ({unit})",
                 y_label=f"{title} of {_cut(names[0])} / baseline's",
                 marks=marks,
-                floor=0.0,
+                log_y=True,
                 rule=(1.0, "as good as the baseline"),
             )
-            caption = f"Below 1, {names[0]} has the smaller {title}.{_interval(scores, name + '_ratio_low')}"
-            found.append(Figure(f"{title} against each baseline", drawing, caption))
+            caption = f"Below 1, {names[0]} has the smaller {title}."
+            found.append(Figure(f"{title} against baselines", drawing, caption))
     if "csi_difference" in scores and "against" in scores.dims:
         for level in levels_of(scores):
             one = scores.sel(threshold=level)
@@ -165,7 +166,7 @@ def skill_figures(scores: xr.Dataset) -> list[Figure]:
 
 def _difference(one: xr.Dataset, level: float, names: Sequence[str]) -> Figure:
     leads, unit, marks = clock(one)
-    title = f"CSI ≥ {number(level)}{units_of(one)} against each baseline"
+    title = f"CSI ≥ {number(level)}{units_of(one)} against baselines"
     series = [
         _banded(one.sel(against=against), "csi_difference", f"vs {against}", leads, style_of(str(against), names))
         for against in one["against"].values
@@ -178,7 +179,7 @@ def _difference(one: xr.Dataset, level: float, names: Sequence[str]) -> Figure:
         marks=marks,
         rule=(0.0, "as good as the baseline"),
     )
-    caption = f"Above 0, {names[0]} has the higher CSI.{_interval(one, 'csi_difference_low')}"
+    caption = f"Above 0, {names[0]} has the higher CSI."
     return Figure(title, drawing, caption)
 
 
@@ -247,15 +248,16 @@ def _scales(scores: xr.Dataset) -> tuple[list[float], str]:
     return [float(length) for length in lengths], unit
 
 
-def _interval(scores: xr.Dataset, name: str) -> str:
-    if name not in scores:
+def interval_note(scores: xr.Dataset) -> str:
+    """What the bands of skill are, or why there are none; empty where nothing is known of them."""
+    if "mse_ratio_low" not in scores and "csi_difference_low" not in scores:
         return ""
     if "interval_left_out" in scores.attrs:
-        return f" No interval: {scores.attrs['interval_left_out']}."
+        return f"No intervals: {scores.attrs['interval_left_out']}."
     level, blocks = scores.attrs.get("level"), scores.attrs.get("blocks")
     of = f" of {level:.0%}" if isinstance(level, float | np.floating) else ""
     over = f", by resampling {blocks} blocks of time" if blocks is not None else ""
-    return f" Bands: interval{of}{over}."
+    return f"Bands are intervals{of}{over}."
 
 
 def _note(name: str) -> str:

@@ -18,7 +18,7 @@ from nowcast.report.canvas import Canvas, Palette, text_width
 from nowcast.report.colours import MISSING, field_colours
 from nowcast.report.wording import lead_texts
 
-__all__ = ["Film", "palette_of"]
+__all__ = ["MOST_BYTES", "Film", "palette_of"]
 
 PANEL = 420
 """Pixels of a panel's longer side that are aimed at; a field of half as many or more is drawn pixel by pixel."""
@@ -26,7 +26,7 @@ PANEL = 420
 GAP = 14
 MILLISECONDS, PAUSE = 450, 1400
 MOST_BYTES = 420_000
-SMALLEST = 96
+SMALLEST = 64
 SHEET_COLUMNS = 4
 LENGTHS = {"m": 1.0, "km": 1000.0, "metre": 1.0, "meter": 1.0, "um": 1.0, "µm": 1.0, "micrometer": 1.0, "mm": 1.0}
 
@@ -58,9 +58,12 @@ class Film:
         From `palette_of`.
     title
         What the colours mean: name and units.
+    most
+        Bytes of a picture beyond which it is drawn coarser, as long as anything can be seen on it.
     """
 
-    def __init__(self, case: xr.DataArray, palette: Palette, title: str) -> None:
+    def __init__(self, case: xr.DataArray, palette: Palette, title: str, *, most: int = MOST_BYTES) -> None:
+        self._most = most
         self._palette, self._title = palette, printable(title)
         self._names = [printable(str(name)) for name in case["forecaster"].values]
         self._leads = ["+" + text for text in lead_texts(case["lead_time"])]
@@ -70,11 +73,11 @@ class Film:
         self._step = (step["x"], step["units"]) if known and step is not None else None
 
     def animation(self) -> bytes:
-        """An animated PNG; coarser where it would be larger than `MOST_BYTES`."""
+        """An animated PNG."""
         values, times = self._values, 1
         while True:
             data = self._animated(values, times)
-            if len(data) <= MOST_BYTES or max(values.shape[-2:]) // 2 < SMALLEST:
+            if len(data) <= self._most or max(values.shape[-2:]) // 2 < SMALLEST:
                 return data
             values, times = _halved(values), 2 * times
 
@@ -83,7 +86,7 @@ class Film:
         values, times = self._values, 1
         while True:
             data = self._still(values, times)
-            if len(data) <= MOST_BYTES or max(values.shape[-2:]) // 2 < SMALLEST:
+            if len(data) <= self._most or max(values.shape[-2:]) // 2 < SMALLEST:
                 return data
             values, times = _halved(values), 2 * times
 

@@ -20,11 +20,12 @@ from nowcast.report.figures import (
     clock,
     error_figures,
     event_figures,
+    interval_note,
     scale_figures,
     skill_figures,
     style_of,
 )
-from nowcast.report.film import Film, palette_of
+from nowcast.report.film import MOST_BYTES, Film, palette_of
 from nowcast.report.markup import Markup, tag
 from nowcast.report.numbers import number_tables, score_sources
 from nowcast.report.splitting import learning_figure, split_line
@@ -33,6 +34,11 @@ from nowcast.report.verdicts import verdict
 __all__ = ["Known", "Part", "page"]
 
 UNSCORED = "Not scored: it has no test part. How good it is can be seen on another event alone."
+PICTURE_BYTES = 800_000
+"""Of each picture, if there were but one cube: six of them, as text, then stay below 8 MB together."""
+
+MOST_RATIOS = 3
+"""Baselines that the head of the page compares with."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +94,14 @@ def page(title: str, parts: Sequence[Part], known: Known | None = None) -> str:
     """
     known = Known() if known is None else known
     first = next((part.scores for part in parts if part.scores is not None), None)
+    said = [UNSCORED] if first is None else sentences(first)
     head = tag(
         "header",
         tag(
             "div",
             tag("h1", title),
-            tag("p", UNSCORED if first is None else sentence(first), class_="verdict"),
+            tag("p", said[0], class_="verdict"),
+            tag("ul", *(tag("li", line) for line in said[1:]), class_="verdicts") if said[1:] else Markup(""),
             tag("p", known.made, class_="made") if known.made else Markup(""),
             Markup("") if first is None else _keys(first),
         ),
@@ -101,23 +109,21 @@ def page(title: str, parts: Sequence[Part], known: Known | None = None) -> str:
     sections = []
     for index, part in enumerate(parts, 1):
         of = f", cube {index}" if len(parts) > 1 else ""
-        sections += [] if part.scores is None else _scored(part.scores, part, of)
-    sections += [
-        _trained(known, parts),
-        *([] if first is None else [_numbers(parts, first)]),
-        _commands(known.commands),
-    ]
+        if part.scores is not None:
+            sections += _scored(part.scores, part, of, min(MOST_BYTES, PICTURE_BYTES // len(parts)))
+    numbers = Markup("") if first is None else _numbers(parts, first)
+    sections += [_trained(known, parts), numbers, _commands(known.commands)]
     version = "" if first is None else first.attrs.get("nowcast_version", "")
     foot = tag("footer", f"Made by nowcast {version}. This page needs no network.")
     return _document(title, head, tag("main", *(each for each in sections if each)), foot)
 
 
-def sentence(scores: xr.Dataset) -> str:
-    """The verdict, where there is something to compare."""
-    names = [str(name) for name in scores["forecaster"].values] if "forecaster" in scores.coords else []
+def sentences(scores: xr.Dataset) -> list[str]:
+    """The verdict, the worst news first, where there is something to compare."""
+    names = [str(name) for name in scores["forecaster"].values]
     if "mse" in scores and len(names) > 1:
-        return verdict(scores) + "."
-    return "Scores of " + (", ".join(names) or "a forecast") + "."
+        return [line.removesuffix(".") + "." for line in verdict(scores).splitlines()]
+    return [f"Scores of {', '.join(names)}."]
 
 
 def _document(title: str, *body: str) -> str:
@@ -144,7 +150,7 @@ def _keys(scores: xr.Dataset) -> Markup:
     when = f"at +{leads[-1]:g} {unit}"
     last = scores.isel(lead_time=-1)
     found: list[tuple[str, str]] = []
-    for other in names[1:]:
+    for other in names[1 : 1 + MOST_RATIOS]:
         if "mse" not in scores:
             break
         own, theirs = (float(last["mse"].sel(forecaster=name)) for name in (names[0], other))
@@ -166,16 +172,20 @@ def _keys(scores: xr.Dataset) -> Markup:
         count = int(scores["cases"].max())
         span = [str(scores.attrs.get(f"{end}_reference_time", ""))[:16].replace("T", " ") for end in ("first", "last")]
         found.append((f"{count}", "forecast(s) scored" + (f", from {span[0]} to {span[1]} UTC" if all(span) else "")))
-    items = [tag("li", tag("b", value), tag("span", text)) for value, text in found[:5]]
+    items = [tag("li", tag("b", value), tag("span", text)) for value, text in found]
     return tag("ul", *items, class_="keys") if items else Markup("")
 
 
-def _scored(scores: xr.Dataset, part: Part, of: str) -> list[Markup]:
+def _scored(scores: xr.Dataset, part: Part, of: str, most: int) -> list[Markup]:
     names = [str(name) for name in scores["forecaster"].values]
     legend = tag("div", *(sample(style_of(name, names), name) for name in names), class_="legend")
-    found = [_cases(part, of)]
+    found = [_cases(part, of, most)]
+    skill = skill_figures(scores)
+    if skill:
+        others = tag("div", *(sample(style_of(name, names), f"against {name}") for name in names[1:]), class_="legend")
+        note = tag("p", interval_note(scores)) if interval_note(scores) else Markup("")
+        found.append(tag("section", tag("h2", "How it stands to the baselines" + of), others, note, _grid(skill)))
     for title, figures in (
-        ("How it stands to the baselines", skill_figures(scores)),
         ("Errors by lead time", error_figures(scores)),
         ("Events", event_figures(scores)),
         ("Scales", scale_figures(scores) + spectrum_figures(scores)),
@@ -194,7 +204,7 @@ def _figure(figure: Figure) -> Markup:
     return tag("figure", tag("h3", figure.title), figure.drawing, tag("figcaption", figure.caption))
 
 
-def _cases(part: Part, of: str) -> Markup:
+def _cases(part: Part, of: str, most: int) -> Markup:
     cases = part.cases
     if cases is None:
         return Markup("")
@@ -207,7 +217,7 @@ def _cases(part: Part, of: str) -> Markup:
     figures = []
     for name in cases["case"].values:
         case = cases.sel(case=name)
-        film = Film(case["field"], palette, label)
+        film = Film(case["field"], palette, label, most=most)
         when = str(case["reference"].values)
         start = f"{when[:16].replace('T', ' ')} UTC" if not cases.attrs.get("clip") else f"the clip's {when[11:19]}"
         alt = f"{str(name).capitalize()} case, forecast from {start}: {names} side by side"

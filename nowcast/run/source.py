@@ -114,9 +114,9 @@ def held(cube: xr.DataArray, *, memory: int) -> xr.DataArray:
     return cube.compute() if cube.nbytes <= memory and stored(cube) is None else cube
 
 
-def forecast_from(source: xr.DataArray | str | os.PathLike[str]) -> xr.DataArray:
-    """The forecast itself, or the one that the path holds."""
-    return source if isinstance(source, xr.DataArray) else open_forecast(source)
+def forecast_from(source: xr.DataArray | xr.Dataset | str | os.PathLike[str]) -> xr.DataArray | xr.Dataset:
+    """The forecast itself, or the one that the path holds: a cube, or products (see `nowcast.products`)."""
+    return source if isinstance(source, xr.DataArray | xr.Dataset) else open_forecast(source)
 
 
 def span(cube: xr.DataArray) -> str:

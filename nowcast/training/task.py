@@ -105,7 +105,7 @@ class Task(L.LightningModule, ABC):
             lifted = self.forecaster.lifted(context, target.shape[1], leads)
             at = [lead - 1 for lead in leads]
             loss = self.loss.at(leads) if isinstance(self.loss, Mixture) else self.loss
-            pixels = self._compared(loss, lifted, target[:, at], weight[:, at])
+            pixels = self._compared(loss, lifted, context, target[:, at], weight[:, at])
             return Answer(self.forecaster.expected(lifted.values), pixels, pixels)
         told = self.curriculum
         lesson = None if told is None else told.teaching(batch, step=self.taken, steps=self.steps)
@@ -128,14 +128,17 @@ class Task(L.LightningModule, ABC):
         told = self.forecaster.lifted(context, target.shape[1])
         still = Lifted(self.forecaster.lift(self.persistence(context, target.shape[1])), told.known)
         for name, lifted in (("validation", told), ("persistence", still)):
-            self.log(name, self._compared(self.loss, lifted, target, weight), batch_size=len(context))
+            self.log(name, self._compared(self.loss, lifted, context, target, weight), batch_size=len(context))
 
-    def _compared(self, loss: Loss, lifted: Lifted, target: Tensor, weight: Tensor) -> Tensor:
+    def _compared(self, loss: Loss, lifted: Lifted, context: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """The loss in the space that the forecaster learns in, where it had something to tell from."""
-        wanted = self.forecaster.lift(target)
+        values, wanted = lifted.values, self.forecaster.lift(target)
+        stakes = self.forecaster.stakes(context)
+        if stakes is not None:
+            values, wanted = values * stakes, wanted * stakes
         if lifted.known is not None:
             weight = weight * lifted.known
-        return loss(lifted.values, wanted, weight.repeat(1, 1, wanted.shape[2] // weight.shape[2], 1, 1))
+        return loss(values, wanted, weight.repeat(1, 1, wanted.shape[2] // weight.shape[2], 1, 1))
 
     def _looked_at(self, horizon: int) -> list[int]:
         """Lead times that a step of training looks at: all, or by turns a few of those that are told apart."""

@@ -11,21 +11,25 @@ from typing import Any
 import xarray as xr
 from dask.callbacks import Callback
 
+from nowcast import products
 from nowcast.atomic import replacing
 from nowcast.cube import check
 from nowcast.errors import InputError
 from nowcast.writers import animation, cf, netcdf, ome_tiff, ome_zarr, zarr
+from nowcast.writers.encoding import encode_dataset
 from nowcast.writers.packing import DoesNotFitError
 
-__all__ = ["require_writable", "write_cube", "write_dataset"]
+__all__ = ["holds_products", "require_writable", "write_cube", "write_dataset"]
 
 _WRITERS = {".nc": netcdf.write, ".nc4": netcdf.write, ".zarr": zarr.write}
 
 Progress = Callable[[int, int], object]
 
 
-def write_cube(cube: xr.DataArray, path: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
-    """Write a cube or a forecast cube, as the suffix tells.
+def write_cube(
+    cube: xr.DataArray | xr.Dataset, path: str | os.PathLike[str], *, progress: Progress | None = None
+) -> Path:
+    """Write a cube, a forecast cube or a probabilistic forecast, as the suffix tells.
 
     CF-NetCDF (`.nc`, `.nc4`), a zarr store (`.zarr`), OME-TIFF (`.ome.tif`, `.tif`), OME-Zarr (`.ome.zarr`), or an
     animation (`.gif`, `.mp4`; without loss `.mkv`, `.avi`).
@@ -33,11 +37,16 @@ def write_cube(cube: xr.DataArray, path: str | os.PathLike[str], *, progress: Pr
     (`cube.encoding`) if every value fits; other float data, and forecasts always, are written as float32. What stood at
     `path` before stays until the new output is complete.
 
+    Of a probabilistic forecast, NetCDF and zarr hold all products in one file, the probability packed as uint16 in
+    steps of 1e-4; what is lazy is computed once for all of them. Images and animations hold one field: the matched one,
+    which is not a blur.
+
     Parameters
     ----------
     cube
         Dims `(time, channel, y, x)`, or `(forecast_reference_time, lead_time[, realization], channel, y, x)`; NaN where
-        missing; may be lazy, and is then streamed, even from the very store that `path` names.
+        missing; may be lazy, and is then streamed, even from the very store that `path` names. Or a Dataset of products
+        of one variable (see `nowcast.products`).
     path
         A file or store that does not exist yet, or one to replace.
     progress
@@ -46,11 +55,21 @@ def write_cube(cube: xr.DataArray, path: str | os.PathLike[str], *, progress: Pr
     Raises
     ------
     InputError
-        Another suffix; no such folder; something that is not of this kind stands at `path`; not a cube.
+        Another suffix; no such folder; something that is not of this kind stands at `path`; not a cube, and no
+        forecast.
     MachineError
         The disk is full, or the place may not be written.
     """
     path = require_writable(path)
+    if not holds_products(path):
+        return _write_field(products.matched(cube), path, progress)
+    try:
+        return _write(cf.to_dataset(cube), path, progress)
+    except DoesNotFitError:
+        return _write(cf.to_dataset(cube, packed=False), path, progress)
+
+
+def _write_field(cube: xr.DataArray, path: Path, progress: Progress | None) -> Path:
     if _is_ome(path):
         cube = cf.check_forecast(cube) if cf.is_forecast(cube) else check(cube)
         with replacing(path) as aside:
@@ -60,14 +79,9 @@ def write_cube(cube: xr.DataArray, path: str | os.PathLike[str], *, progress: Pr
             else:
                 ome_tiff.write(cube, aside, progress)
         return path
-    if path.suffix in animation.SUFFIXES:
-        with replacing(path) as aside:
-            animation.write(cube if cf.is_forecast(cube) else check(cube), aside, progress)
-        return path
-    try:
-        return _write(cf.to_dataset(cube), path, progress)
-    except DoesNotFitError:
-        return _write(cf.to_dataset(cube, packed=False), path, progress)
+    with replacing(path) as aside:
+        animation.write(cube if cf.is_forecast(cube) else check(cube), aside, progress)
+    return path
 
 
 def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str]) -> Path:
@@ -81,7 +95,7 @@ def write_dataset(dataset: xr.Dataset, path: str | os.PathLike[str]) -> Path:
         The disk is full, or the place may not be written.
     """
     path = require_writable(path, table=True)
-    return _write(cf.encode_dataset(dataset), path, None)
+    return _write(encode_dataset(dataset), path, None)
 
 
 def require_writable(path: str | os.PathLike[str], *, table: bool = False) -> Path:
@@ -118,6 +132,12 @@ def require_writable(path: str | os.PathLike[str], *, table: bool = False) -> Pa
             next_step="choose another name, or move it away yourself",
         )
     return path
+
+
+def holds_products(path: str | os.PathLike[str]) -> bool:
+    """Whether a file of this suffix holds all products of a probabilistic forecast, and not one field alone."""
+    path = Path(path)
+    return path.suffix in _WRITERS and not _is_ome(path)
 
 
 def _is_ome(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The integer packing that a plain cube brings from its source: kept where every value fits, at no value's cost."""
+"""Values as integers: a plain cube's as in its source, where every value fits, at no value's cost; probabilities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["DoesNotFitError", "Packing", "packing_of"]
+from nowcast.errors import InputError
+
+__all__ = ["PROBABILITY", "DoesNotFitError", "Packing", "pack_probability", "packing_of"]
 
 
 class DoesNotFitError(Exception):
@@ -86,3 +88,26 @@ def packing_of(encoding: Mapping[Any, Any]) -> Packing | None:
             return None
         fill = dtype.type(fill)
     return Packing(dtype, scale, offset, fill)
+
+
+PROBABILITY = Packing(np.dtype("uint16"), 1e-4, None, np.uint16(65535))
+"""Four digits, for the sake of rare events; to within 5e-5."""
+
+
+def pack_probability(block: np.ndarray) -> np.ndarray:
+    """The codes of probabilities by `PROBABILITY`; what is beyond 0 and 1 by less than half a step is 0 and 1.
+
+    Raises
+    ------
+    InputError
+        Numbers that are no probabilities.
+    """
+    half = PROBABILITY.scale / 2
+    wrong = (block < -half) | (block > 1 + half)
+    if wrong.any():
+        raise InputError(
+            "these are no probabilities",
+            found=f"values from {np.nanmin(block):g} to {np.nanmax(block):g}",
+            needed="0 to 1, NaN where missing",
+        )
+    return PROBABILITY.pack(np.clip(block, 0, 1))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nowcast.cli.parsing import numbers_of, shares_of, sizes_of
+from nowcast.cli.parsing import numbers_of, product_of, shares_of, sizes_of
 from nowcast.errors import InputError
 
 
@@ -17,3 +17,9 @@ def test_words_become_lists_and_tables() -> None:
 def test_sizes_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="--chunks"):
         sizes_of(text, "--chunks")
+
+
+def test_a_product_is_one_of_two() -> None:
+    assert [product_of(text) for text in ("mean", "matched", None)] == ["mean", "matched", None]
+    with pytest.raises(InputError, match="--product 'median'"):
+        product_of("median")

@@ -27,7 +27,7 @@ def test_the_page_is_named_and_written(typed: Callable[..., Any], tmp_path: Path
     page = tmp_path / "mine.html"
     ended = typed("report", tmp_path / "scores.nc", "-o", page, "-q")
     assert (ended.code, ended.out, ended.err) == (0, f"{page}\n", "")
-    assert "model beats persistence" in page.read_text("utf-8")
+    assert "model is ahead of persistence" in page.read_text("utf-8")
 
 
 def test_nothing_there_is_told(typed: Callable[..., Any], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pytest
+import tifffile
 import typer
 import xarray as xr
 
@@ -20,6 +21,7 @@ from nowcast.cli import app
 from nowcast.cube import grid_step
 from nowcast.datasets import advected_echoes
 from nowcast.models import Persistence
+from nowcast.readers import open_forecast
 from nowcast.scaling import Scaler
 
 VERBS = ("demo", "inspect", "convert", "fit", "forecast", "evaluate")
@@ -226,6 +228,52 @@ def test_at_takes_several_times(cli: Cli, frames: Path, model: Path) -> None:
     with xr.open_dataset("f.nc") as forecast:
         wanted = np.array(["2026-05-01T00:20", "2026-05-01T00:30"], "datetime64[ns]")
         np.testing.assert_array_equal(forecast["forecast_reference_time"], wanted)
+
+
+@pytest.fixture
+def dice(cube: xr.DataArray, products_maker: Callable[..., xr.Dataset], monkeypatch: pytest.MonkeyPatch) -> xr.Dataset:
+    """What any run forecasts, with its chances."""
+    made = products_maker(cube)
+    monkeypatch.setattr(nowcast.run, "forecast", lambda *_, **__: made)
+    return made
+
+
+def test_a_probabilistic_forecast_is_written_whole_and_scored(cli: Cli, frames: Path, dice: xr.Dataset) -> None:
+    ended = cli("forecast", frames, "-o", "f.nc")
+    assert ended.code == 0
+    assert "product" not in ended.err
+    assert set(dice.data_vars) == set(open_forecast("f.nc").data_vars)
+    ended = cli("evaluate", "f.nc", frames, "--baselines", "persistence", "--thresholds", "1,5")
+    assert ended.code == 0
+    assert "dice" in ended.out
+
+
+@pytest.mark.parametrize("product", ["mean", "matched"])
+def test_one_product_is_a_forecast_of_its_own(product: str, cli: Cli, frames: Path, dice: xr.Dataset) -> None:
+    assert cli("forecast", frames, "-o", "f.zarr", "--product", product).code == 0
+    wanted = {"mean": "rain_rate", "matched": "rain_rate_matched"}[product]
+    np.testing.assert_array_equal(open_forecast("f.zarr").values, dice[wanted].values)
+
+
+def test_where_one_field_fits_it_is_the_matched_one(cli: Cli, frames: Path, dice: xr.Dataset) -> None:
+    ended = cli("forecast", frames, "-o", "f.ome.tif")
+    assert ended.code == 0
+    assert "f.ome.tif holds the matched field alone (.nc and .zarr hold all; --product mean)" in ended.err
+    for product in ("matched", "mean"):
+        ended = cli("forecast", frames, "-o", f"{product}.ome.tif", "--product", product)
+        assert ended.code == 0
+        assert "alone" not in ended.err
+    shown, matched, mean = (tifffile.imread(f"{name}.ome.tif") for name in ("f", "matched", "mean"))
+    np.testing.assert_array_equal(shown, matched)
+    assert not np.array_equal(shown, mean, equal_nan=True)
+    assert cli("forecast", frames, "-o", "f.ome.tif", "-q").err == ""
+
+
+def test_no_such_product_is_told_before_any_work(cli: Cli, frames: Path, dice: xr.Dataset) -> None:
+    ended = cli("forecast", frames, "-o", "f.nc", "--product", "median")
+    assert ended.code == 2
+    assert "mean or matched" in ended.err
+    assert not Path("f.nc").exists()
 
 
 # How it ends.

@@ -110,3 +110,17 @@ def test_another_number_of_lead_weights_than_lead_times_is_refused(weights: Sequ
 def test_lead_weights_that_weigh_nothing_are_refused(weights: Sequence[float]) -> None:
     with pytest.raises(InputError, match="lead weights must be"):
         mixture({"mse": 1.0}, lead_weights=weights)
+
+
+def test_of_some_lead_times_each_keeps_its_weight(pair: Callable) -> None:
+    prediction, target, weight = pair()
+    mixed = mixture({"mse": 1.0}, lead_weights=[1.0, 0.5, 0.25][: target.shape[1]])
+    some = [1, target.shape[1]]
+    at = [lead - 1 for lead in some]
+    part = mixed.at(some)(prediction[:, at], target[:, at], weight[:, at])
+    assert mixed.leads is not None
+    shares = torch.tensor([mixed.leads[i] for i in at]).view(-1, 1, 1, 1)
+    expected = mse(prediction[:, at], target[:, at], weight[:, at] * shares)
+    torch.testing.assert_close(part, expected)
+    even = mixture({"mse": 1.0})
+    assert even.at([2]) is even

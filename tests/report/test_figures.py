@@ -11,6 +11,7 @@ from nowcast.report.figures import (
     clock,
     error_figures,
     event_figures,
+    interval_note,
     levels_of,
     scale_figures,
     skill_figures,
@@ -46,14 +47,15 @@ def test_what_is_not_there_is_left_out(made_scores: Maker) -> None:
 def test_skill_has_its_intervals_or_is_the_plain_ratio(made_scores: Maker) -> None:
     figure = skill_figures(made_scores())[0]
     assert figure.drawing.count("<polygon") == 2
-    assert "interval of 90%, by resampling 5 blocks of time" in figure.caption
+    assert interval_note(made_scores()) == "Bands are intervals of 90%, by resampling 5 blocks of time."
     (plain,) = skill_figures(made_scores("mse"))
     assert "<polygon" not in plain.drawing
     assert "vs advection" in plain.drawing
-    assert "nterval" not in plain.caption
+    assert interval_note(made_scores("mse")) == ""
     short = made_scores().assign_attrs(interval_left_out="2 reference times make 1 block")
     short = short.assign(mse_ratio_low=short["mse_ratio_low"] * np.nan)
-    assert "No interval: 2 reference times make 1 block" in skill_figures(short)[0].caption
+    assert interval_note(short) == "No intervals: 2 reference times make 1 block."
+    assert "<polygon" not in skill_figures(short)[0].drawing
 
 
 def test_bands_of_any_score_are_drawn(made_scores: Maker) -> None:

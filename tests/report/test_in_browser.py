@@ -50,7 +50,9 @@ def written(made_scores: Maker, made_cases: Maker, tmp_path: Path) -> Path:
         }
     }
     history = [{"epoch": epoch, "validation": 1 / epoch, "persistence": 0.5} for epoch in (1, 2, 3)]
-    known = Known({"source": "a/very/long/path/" * 20, HOSTILE: HOSTILE}, history, ["nowcast fit " + "x" * 300])
+    known = Known(
+        {"source": "a/very/long/path/" * 20, HOSTILE: HOSTILE}, history, ["nowcast fit " + "x" * 300], HOSTILE
+    )
     path = tmp_path / "report.html"
     path.write_text(page(HOSTILE, [Part(scores, audit, made_cases())], known), "utf-8")
     return path

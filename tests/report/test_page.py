@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
+from typing import Any
 
+import pytest
 import xarray as xr
 
-from nowcast.report.page import Known, Part, page, sentence
+from nowcast.report.film import Film
+from nowcast.report.page import Known, Part, page, sentences
 
 Maker = Callable[..., xr.Dataset]
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
@@ -104,8 +107,17 @@ def test_without_anything_to_compare_the_page_says_so(made_scores: Maker) -> Non
     assert "Scores of mine." in text
     for words in ("trained on what", "Best, median", "To have the same again", "How it stands"):
         assert words not in text
-    assert sentence(made_scores("mse", forecasters=("mine", "advection"))) == "Scores of mine, advection."
-    assert "persistence" in sentence(made_scores("mse"))
+    assert sentences(made_scores("ssim")) == ["Scores of convlstm, persistence, advection."]
+
+
+def test_the_verdict_stands_first_a_line_for_each_that_it_says(made_scores: Maker) -> None:
+    scores = made_scores()
+    lines = sentences(scores)
+    assert len(lines) > 1
+    assert all(line.endswith(".") and not line.endswith("..") for line in lines)
+    text = page("A run", [Part(scores)])
+    assert f'<p class="verdict">{lines[0]}</p>' in text
+    assert text.count("<li>" + lines[1]) == 1
 
 
 def test_several_cubes_follow_one_another(made_scores: Maker) -> None:
@@ -114,3 +126,21 @@ def test_several_cubes_follow_one_another(made_scores: Maker) -> None:
     assert "Errors by lead time, cube 2" in text
     assert text.count("<h3>Split, cube") == 2
     assert "Events, cube 2" not in text
+
+
+def test_pictures_of_many_cubes_share_the_room(
+    made_scores: Maker, made_cases: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms: list[int] = []
+
+    class Watched(Film):
+        def __init__(self, *given: Any, most: int) -> None:
+            rooms.append(most)
+            super().__init__(*given, most=most)
+
+    monkeypatch.setattr("nowcast.report.page.Film", Watched)
+    for count in (1, 4):
+        rooms.clear()
+        page("A run", [Part(made_scores("mse"), None, made_cases())] * count)
+        assert len(rooms) == 3 * count
+        assert 2 * sum(rooms) * 4 / 3 < 7_000_000

@@ -52,7 +52,7 @@ def test_of_one_cube_two_events_are_parts_where_blocks_of_time_do_not_fit() -> N
 
 def test_what_can_be_cut_on_its_own_is() -> None:
     cubes = [event(day=day) for day in (1, 2, 3)]
-    context, horizon, splits = cut_all(cubes, resolve())
+    context, _, splits = cut_all(cubes, resolve())
     assert {each.basis for each in splits} == {BY_TIME}
     assert all(each.training and each.validation and each.test for each in splits)
     assert context >= 3
@@ -79,7 +79,9 @@ def test_the_next_step_names_the_fractions_that_would_do(frames: int, flags: dic
         cut(event(frames), resolve(flags=flags))
     assert said in str(caught.value)
     told = said.split()[1]
-    context, horizon, split = cut(event(frames), resolve(flags=flags | {"fractions": tuple(map(float, told.split(",")))}))
+    context, horizon, split = cut(
+        event(frames), resolve(flags=flags | {"fractions": tuple(map(float, told.split(",")))})
+    )
     assert (context >= 3, horizon) == (True, 12)
     assert split.training
     assert not split.test

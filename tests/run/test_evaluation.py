@@ -12,6 +12,7 @@ import xarray as xr
 
 from nowcast import run, write_cube
 from nowcast.errors import InputError
+from nowcast.writers import write_dataset
 
 
 @pytest.fixture
@@ -121,3 +122,26 @@ def test_it_is_told_where_little_is_scored(
     assert "beware   from 10 min ahead as little as 0% of the pixels" in capsys.readouterr().err
     run.evaluate(predicted, cube, baselines=["persistence"])
     assert "beware" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_a_probabilistic_forecast_scores_from_its_file_as_in_memory(
+    suffix: str, cube: xr.DataArray, products_maker: Callable[..., xr.Dataset], tmp_path: Path
+) -> None:
+    truth = (cube % 8).assign_attrs(cube.attrs)
+    forecast = products_maker(truth)
+    alone: dict[str, Any] = {"baselines": ["persistence"], "thresholds": [1, 5], "scales": [1], "progress": False}
+    scores = run.evaluate(forecast, truth, **alone)
+    path = write_cube(forecast, tmp_path / f"forecast{suffix}")
+    again = run.evaluate(path, write_cube(truth, tmp_path / "truth.nc"), **alone)
+    assert set(again.data_vars) == set(scores.data_vars)
+    assert np.isfinite(again["crps"].sel(forecaster="dice")).all()
+    assert (again["crps"] < again["mae"]).sel(forecaster="dice").all()
+    for name in ("mse", "mae", "csi", "bias_frequency"):
+        xr.testing.assert_allclose(again[name], scores[name], rtol=1e-6)
+    for name in ("crps", "brier"):
+        xr.testing.assert_allclose(again[name], scores[name], atol=5e-4)
+    page = run.report(write_dataset(again, tmp_path / "scores.nc"), progress=False)
+    assert "dice" in page.read_text("utf-8")
+    with pytest.raises(InputError, match="forecast"):
+        run.report(path, progress=False)

@@ -44,8 +44,8 @@ def test_what_lies_in_the_run_folder(trained: xr.Dataset) -> None:
     place = Path(trained.attrs["run"])
     assert trained.attrs["model_file"] == str(place / "model.safetensors")
     assert {entry.name for entry in place.iterdir()} == {
-        "begun.json", "checkpoints", "config.yaml", "forecast.png", "history.jsonl", "model.safetensors", "scores.nc",
-        "split.json", "verdict.json",
+        "begun.json", "cases.nc", "checkpoints", "circumstances.json", "config.yaml", "forecast.png", "history.jsonl",
+        "model.safetensors", "scores.nc", "split.json", "verdict.json",
     }  # fmt: skip
     assert (place / "forecast.png").read_bytes().startswith(b"\x89PNG")
     with xr.open_dataset(place / "scores.nc") as scores:

@@ -43,6 +43,16 @@ def test_a_forecast_or_its_path(cube: xr.DataArray, still: Callable[..., Path], 
     xr.testing.assert_equal(source.forecast_from(path).compute().drop_vars("crs"), forecast.drop_vars("crs"))
 
 
+def test_a_probabilistic_forecast_or_its_path(
+    cube: xr.DataArray, products_maker: Callable[..., xr.Dataset], tmp_path: Path
+) -> None:
+    forecast = products_maker(cube)
+    assert source.forecast_from(forecast) is forecast
+    again = source.forecast_from(write_cube(forecast, tmp_path / "forecast.zarr"))
+    assert isinstance(again, xr.Dataset)
+    xr.testing.assert_equal(again["rain_rate"].compute().drop_vars("valid_time"), forecast["rain_rate"])
+
+
 def test_one_line_about_a_cube(cube: xr.DataArray) -> None:
     told = "rain_rate (mm h-1), 12 frames of 8 x 10, 2026-05-01 00:00 to 2026-05-01 00:55, every 5 min"
     assert source.span(cube) == told

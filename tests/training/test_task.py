@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 
 from nowcast.errors import InputError
 from nowcast.losses import mse
-from nowcast.models import Forecaster
+from nowcast.models import Forecaster, Lifted
 from nowcast.tensors import Batch
 from nowcast.training.supervised import Supervised
-from nowcast.training.task import OPTIMISERS, falling
+from nowcast.training.task import MOST_LEADS, OPTIMISERS, falling
 
 
 class Scale(Forecaster):
@@ -101,3 +102,61 @@ def test_a_loss_that_is_not_finite_is_refused_with_what_to_try(value: float) -> 
     with pytest.raises(InputError, match=r"the loss became (nan|-inf) in epoch 1, step 0") as caught:
         task.require_finite(torch.tensor(value))
     assert "--learning-rate 0.001" in str(caught.value)
+
+
+class Apart(Scale):
+    """One that tells each lead time by itself, in lifted channels, and knows only the left half."""
+
+    leads_apart = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[list[int]] = []
+
+    def lift(self, frames: Tensor) -> Tensor:
+        return torch.cat([frames, 3 * frames], dim=2)
+
+    def lifted(self, context: Tensor, horizon: int, leads: Sequence[int] | None = None) -> Lifted:
+        leads = list(range(1, horizon + 1)) if leads is None else list(leads)
+        self.asked.append(leads)
+        values = self.lift(self.at_leads(context, leads))
+        known = torch.ones_like(values[:, :, :1])
+        known[..., 2:] = 0
+        return Lifted(values, known)
+
+    def expected(self, values: Tensor) -> Tensor:
+        return values[:, :, :1]
+
+
+def test_a_forecaster_is_compared_in_the_space_that_it_learns_in_where_it_knows() -> None:
+    task = Supervised(Apart(), mse)
+    good = batch()
+    good.target[..., 2:] = 99.0
+    answer = task.answer(good)
+    assert answer.pixels.item() == pytest.approx((1 + 9) / 2)
+    assert answer.forecast.shape == good.target.shape
+
+
+def test_a_step_looks_at_a_few_lead_times_that_are_told_apart_and_the_same_again() -> None:
+    task = Supervised(Apart(), mse)
+    context = torch.ones(1, 2, 1, 4, 4)
+    long = Batch(context, torch.ones(1, 12, 1, 4, 4), torch.ones(1, 12, 1, 4, 4))
+    task.answer(long)
+    task.answer(long)
+    first, again = task.forecaster.asked
+    assert first == again
+    assert len(first) == MOST_LEADS
+    assert first == sorted(set(first))
+    task.forecaster_optimiser()
+    assert task._schedule is not None
+    task._schedule.last_epoch = 7
+    task.answer(long)
+    assert task.forecaster.asked[-1] != first
+
+
+def test_validation_sees_every_lead_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = Supervised(Apart(), mse)
+    monkeypatch.setattr(task, "log", lambda *_, **__: None)
+    context = torch.ones(1, 2, 1, 4, 4)
+    task.validation_step(Batch(context, torch.ones(1, 12, 1, 4, 4), torch.ones(1, 12, 1, 4, 4)), 0)
+    assert task.forecaster.asked == [list(range(1, 13))]

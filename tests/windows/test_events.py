@@ -91,7 +91,9 @@ def test_what_makes_no_parts_is_refused(cubes: list[xr.DataArray], said: str) ->
 
 
 @given(
-    st.lists(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 40)), min_size=1, max_size=3), min_size=1, max_size=4),
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 400), st.integers(1, 40)), min_size=1, max_size=3), min_size=1, max_size=4
+    ),
     st.integers(2, 12),
     st.integers(0, 8),
 )

@@ -8,10 +8,11 @@ import pytest
 import xarray as xr
 from PIL import Image
 
+from nowcast import products
 from nowcast.errors import InputError, MachineError, NowcastWarning
 from nowcast.readers import open_cube
 from nowcast.readers.timing import counted
-from nowcast.writers import animation, require_writable, write_cube, write_dataset
+from nowcast.writers import animation, holds_products, require_writable, write_cube, write_dataset
 
 pytest.importorskip("av")
 
@@ -193,3 +194,19 @@ def test_places_are_asked_for_before_the_work(tmp_path: Path) -> None:
         require_writable(tmp_path / "b.gif")
     with pytest.raises(InputError, match="only frames"):
         write_dataset(xr.Dataset({"csi": 1.0}), tmp_path / "a.gif")
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.ome.tif", "a.ome.zarr"])
+def test_of_a_probabilistic_forecast_the_matched_field_is_shown(
+    name: str, cube: xr.DataArray, products_maker: Callable[..., xr.Dataset], tmp_path: Path
+) -> None:
+    forecast = products_maker(cube)
+    (tmp_path / "alone").mkdir()
+    shown = write_cube(forecast, tmp_path / name)
+    alone = write_cube(products.matched(forecast), tmp_path / "alone" / name)
+    if name == "a.gif":
+        np.testing.assert_array_equal(frames_of(shown), frames_of(alone))
+    else:
+        np.testing.assert_array_equal(open_cube(shown).values, open_cube(alone).values)
+    assert not holds_products(shown)
+    assert holds_products(tmp_path / "a.zarr")

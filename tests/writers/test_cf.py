@@ -7,14 +7,13 @@ import dask.array as da
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nowcast import __version__
 from nowcast.errors import InputError
-from nowcast.writers.cf import encode_dataset, to_dataset
-from nowcast.writers.packing import DoesNotFitError, packing_of
+from nowcast.writers.cf import to_dataset
+from nowcast.writers.packing import DoesNotFitError, pack_probability, packing_of
 
+CHANCE = "probability_of_precipitation_above_threshold"
 NOW = datetime(2026, 5, 1, 12, 30, tzinfo=UTC)
 PACKING = {"dtype": np.dtype("int16"), "scale_factor": 0.05, "add_offset": 0.0, "_FillValue": np.int16(-32768)}
 
@@ -154,25 +153,6 @@ def test_what_is_no_forecast_cube(
         to_dataset(wrong[change]())
 
 
-@given(
-    st.lists(st.integers(-(2**31), 2**33), min_size=1, max_size=5),
-    st.sampled_from(["s", "ms", "us", "ns"]),
-    st.sampled_from(["s", "ms", "us", "ns"]),
-    st.sampled_from(["datetime64", "timedelta64"]),
-)
-def test_times_survive_as_integers(numbers: list[int], grain: str, held: str, kind: str) -> None:
-    values = np.array([1_000_000 + n % 10**9 for n in numbers], dtype=f"{kind}[{grain}]").astype(f"{kind}[{held}]")
-    encoded = encode_dataset(xr.Dataset({"t": ("i", values)}))
-    assert encoded["t"].dtype == np.int64
-    np.testing.assert_array_equal(xr.decode_cf(encoded)["t"].values, values)
-
-
-def test_a_missing_time_stays_missing() -> None:
-    values = np.array(["2026-01-01", "NaT"], dtype="datetime64[ns]")
-    decoded = xr.decode_cf(encode_dataset(xr.Dataset({"t": ("i", values)})))
-    np.testing.assert_array_equal(decoded["t"].values, values)
-
-
 @pytest.mark.parametrize("lazy", [False, True])
 def test_packing_is_kept_where_values_fit(lazy: bool, cube: xr.DataArray) -> None:
     codes = np.arange(cube.size, dtype="int16").reshape(cube.shape) * 3
@@ -253,3 +233,80 @@ def test_ranges_of_coordinates_have_the_coordinates_type(projected: xr.DataArray
     assert attrs["valid_range"].dtype == np.float32
     assert attrs["valid_range"].tolist() == [-127.5, 128.0]
     assert attrs["comment"] == "km"
+
+
+def test_all_products_are_in_one_dataset(projected: xr.DataArray, products_maker: Callable[..., xr.Dataset]) -> None:
+    forecast = products_maker(projected)
+    dataset = to_dataset(forecast, now=NOW)
+    assert dataset.attrs["nowcast_variable"] == "precipitation"
+    assert dataset.attrs["institution"] == "Bureau of Meteorology"
+    assert dataset.attrs["history"].endswith(": forecast of precipitation by dice")
+    mean, matched, chance = (dataset[name] for name in ("precipitation", "precipitation_matched", CHANCE))
+    assert mean.dims == matched.dims == ("forecast_reference_time", "lead_time", "y", "x")
+    assert chance.dims == ("forecast_reference_time", "lead_time", "threshold", "y", "x")
+    assert (mean.dtype, matched.dtype, chance.dtype) == (np.float32, np.float32, np.uint16)
+    products = [each.attrs["nowcast_product"] for each in (mean, matched, chance)]
+    assert products == ["mean", "matched", "probability"]
+    for each in (mean, matched, chance):
+        assert each.attrs["grid_mapping"] == "proj"
+        assert each.attrs["coordinates"] == "valid_time"
+    assert matched.attrs["units"] == "kg m-2"
+    assert {name: chance.attrs[name] for name in ("units", "scale_factor", "_FillValue", "lowest", "highest")} == {
+        "units": "1",
+        "scale_factor": 1e-4,
+        "_FillValue": 65535,
+        "lowest": 0.0,
+        "highest": 10.0,
+    }
+    assert chance.attrs["long_name"] == "probability that precipitation reaches the threshold"
+    assert dataset["threshold"].values.tolist() == [0.1, 1.0, 5.0]
+    assert dataset["threshold"].attrs["units"] == "kg m-2"
+    assert dataset["threshold"].attrs["spp__relative_to_threshold"] == "greater_than_or_equal_to"
+    known = np.nan_to_num(forecast[CHANCE].values[:, :, :, 0] * 1e4, nan=65535)
+    np.testing.assert_allclose(chance.values, known, atol=0.5001)
+    assert chance.values[0, 0, 0, 0, 0] == 65535
+
+
+def test_products_bear_the_sources_dims_though_only_the_mean_tells_them(
+    geographic: xr.DataArray, products_maker: Callable[..., xr.Dataset]
+) -> None:
+    forecast = products_maker(geographic)
+    assert "source_dims" not in forecast["probability_of_rain_rate_above_threshold"].attrs
+    chance = to_dataset(forecast)["probability_of_rain_rate_above_threshold"]
+    assert chance.dims == ("forecast_reference_time", "lead_time", "threshold", "lat", "lon")
+
+
+def test_what_is_true_of_the_value_is_not_said_of_its_probability(
+    projected: xr.DataArray, products_maker: Callable[..., xr.Dataset]
+) -> None:
+    forecast = products_maker(projected)
+    same = {**projected.attrs, "valid_min": np.int16(0), "cell_methods": "time: sum"}
+    forecast[CHANCE].attrs = {**same, **forecast[CHANCE].attrs, "method": "cascade"}
+    attrs = to_dataset(forecast)[CHANCE].attrs
+    assert not {"standard_name", "valid_min", "cell_methods"} & set(attrs)
+    assert attrs["long_name"].startswith("probability")
+    assert attrs["method"] == "cascade"
+
+
+@pytest.mark.parametrize("lacking", ["precipitation", "precipitation_matched", CHANCE])
+def test_a_forecast_that_lacks_a_product_is_refused(
+    lacking: str, projected: xr.DataArray, products_maker: Callable[..., xr.Dataset]
+) -> None:
+    with pytest.raises(InputError):
+        to_dataset(products_maker(projected).drop_vars(lacking))
+
+
+@pytest.mark.parametrize("value", [1.001, -0.001, np.inf])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_what_is_no_probability_is_refused(
+    value: float, lazy: bool, projected: xr.DataArray, products_maker: Callable[..., xr.Dataset]
+) -> None:
+    forecast = products_maker(projected)
+    forecast[CHANCE][1, 0, 2, 0, 3, 4] = value
+    with pytest.raises(InputError, match="no probabilities"):
+        to_dataset(forecast.chunk() if lazy else forecast).load()
+
+
+def test_sums_that_miss_one_by_a_rounding_are_probabilities() -> None:
+    values = np.array([-1e-7, 0.0, 0.00014, 1.0, 1 + 1e-6, np.nan], "float32")
+    assert pack_probability(values).tolist() == [0, 0, 1, 10000, 10000, 65535]

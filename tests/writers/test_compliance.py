@@ -26,6 +26,9 @@ RECOMMENDED = (
 )
 """Recommendations of CF that a file is free not to follow; everything else that is found is an error."""
 
+UNSIGNED = "§8.1 Packed Data: Variable is not of type byte, short, or int as required for different type "
+"""A rule of CF 1.6, which the checker still has; CF 1.11, 8.1, packs into unsigned short too, as its own rule says."""
+
 
 @pytest.fixture
 def errors(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], list[str]]:
@@ -104,6 +107,19 @@ def test_a_forecast_that_tells_what_it_was_made_without(
     )
     assert made["missing_inputs"].values.tolist() == [0, 1, 1]
     assert errors(write_cube(made, tmp_path / "out.nc")) == []
+
+
+@pytest.mark.parametrize("grid", ["projected", "geographic", "curvilinear"])
+def test_all_products_of_a_forecast(
+    grid: str,
+    request: pytest.FixtureRequest,
+    errors: Callable[[Path], list[str]],
+    products_maker: Callable[..., xr.Dataset],
+    tmp_path: Path,
+) -> None:
+    found = errors(write_cube(products_maker(request.getfixturevalue(grid)), tmp_path / "out.nc"))
+    assert len(found) == 1
+    assert found[0].startswith(UNSIGNED)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from nowcast import products
 from nowcast.errors import InputError, MachineError
+from nowcast.readers import open_forecast
 from nowcast.writers import write_cube, write_dataset
 from nowcast.writers.netcdf import chunk_sizes
 
@@ -57,6 +59,83 @@ def test_a_forecast_comes_back(
     assert again["valid_time"].dims == ("forecast_reference_time", "lead_time")
     assert (again.valid_time == again.forecast_reference_time + again.lead_time).all()
     assert again["precipitation"].attrs["nowcast_model"] == "convlstm"
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+@pytest.mark.parametrize("grid", ["cube", "projected", "geographic", "curvilinear"])
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_probabilistic_forecast_comes_back(
+    grid: str,
+    lazy: bool,
+    suffix: str,
+    request: pytest.FixtureRequest,
+    products_maker: Callable[..., xr.Dataset],
+    tmp_path: Path,
+) -> None:
+    forecast = products_maker(request.getfixturevalue(grid))
+    own = products.mean(forecast)
+    chance = products.probability_name(str(own.name))
+    path = write_cube(forecast.chunk(forecast_reference_time=1) if lazy else forecast, tmp_path / f"out{suffix}")
+    again = open_forecast(path)
+    assert isinstance(again, xr.Dataset)
+    assert all(field.chunks for field in again.data_vars.values())
+    assert set(again.data_vars) == set(forecast.data_vars)
+    assert again.attrs == forecast.attrs
+    assert set(again.coords) == {*forecast.coords, "valid_time"}
+    for name, field in forecast.data_vars.items():
+        assert again[name].dims == field.dims
+        assert again[name].dtype == np.float32
+        np.testing.assert_allclose(again[name].values, field.values, atol=5.01e-5 if name == chance else 0, rtol=0)
+        told = {key: value for key, value in field.attrs.items() if not key.startswith(("dataset:", "source_dims"))}
+        assert told.items() <= again[name].attrs.items()
+    for name, coord in forecast.coords.items():
+        assert again[name].dims == coord.dims
+        np.testing.assert_array_equal(again[name].values, coord.values)
+        assert set(coord.attrs) - {"bounds"} <= set(again[name].attrs)
+    assert forecast["threshold"].attrs.items() <= again["threshold"].attrs.items()
+    beside = write_cube(again, tmp_path / f"beside{suffix}")
+    xr.testing.assert_equal(open_forecast(beside).compute(), again.compute())
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_anyone_reads_the_products(
+    projected: xr.DataArray, products_maker: Callable[..., xr.Dataset], suffix: str, tmp_path: Path, reopen: Reopen
+) -> None:
+    forecast = products_maker(projected)
+    again = reopen(write_cube(forecast, tmp_path / f"out{suffix}"))
+    for name, field in forecast.data_vars.items():
+        np.testing.assert_allclose(again[name].values, field.squeeze("channel").values, atol=5.01e-5, rtol=0)
+    chance = again["probability_of_precipitation_above_threshold"]
+    assert float(chance.sel(threshold=1.0).max()) <= 1
+    assert chance.encoding["dtype"] == np.uint16
+    assert again["threshold"].attrs["units"] == "kg m-2"
+    assert (again.valid_time == again.forecast_reference_time + again.lead_time).all()
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_lazy_products_are_computed_once_for_all_of_them(
+    cube: xr.DataArray,
+    products_maker: Callable[..., xr.Dataset],
+    suffix: str,
+    cut: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if cut:  # each frame in blocks of its own
+        monkeypatch.setattr("nowcast.writers.netcdf.CHUNK_BYTES", 1)
+        monkeypatch.setattr("nowcast.writers.netcdf.BLOCK_BYTES", 1)
+        monkeypatch.setattr("nowcast.writers.zarr.FRAMES", (1, 1))
+        monkeypatch.setattr("nowcast.writers.zarr.SMALLEST_BYTES", 1)
+        monkeypatch.setattr("nowcast.writers.zarr.SIDE", 3)
+    computed: list[int] = []
+    forecast = products_maker(cube, references=5, leads=4, computed=computed.append)
+    path = write_cube(forecast, tmp_path / f"out{suffix}")
+    assert sorted(computed) == [0, 1, 2, 3, 4]
+    again = open_forecast(path)
+    assert (again["rain_rate"].chunksizes["lead_time"] == (1, 1, 1, 1)) is cut
+    np.testing.assert_array_equal(again["rain_rate"].values, forecast["rain_rate"].values)
+    assert len(computed) == 10
 
 
 @pytest.mark.parametrize("suffix", [".nc", ".zarr"])
