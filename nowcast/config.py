@@ -79,7 +79,9 @@ class Windows(_Room):
     horizon: Positive | None = Field(None, description="frames asked for; chosen from the data's length if not set")
     stride: Positive = Field(1, description="frames between neighbouring starts")
     patch: Positive | None = Field(None, description="side of a training patch in pixels; chosen if not set")
-    fractions: tuple[float, float, float] = Field((0.7, 0.15, 0.15), description="training, validation, test")
+    fractions: tuple[float, float, float] = Field(
+        (0.7, 0.15, 0.15), description="training, validation, test; 0: no such part"
+    )
     embargo: Positive | None = Field(None, description="unused frames between parts; one window if not set")
     gaps: Literal["skip", "mask", "hold"] = Field("skip", description="whether windows may reach across absent frames")
     max_missing: Positive | None = Field(None, description="frames missing per context at most; a quarter if not set")
@@ -222,18 +224,10 @@ FLAGS = {
     "variable": "data.variable",
     "channel": "data.channel",
     **{name: f"data.{name}" for name in Data.model_fields if name not in ("variable", "channel")},
-    "context": "windows.context",
-    "horizon": "windows.horizon",
-    "stride": "windows.stride",
-    "patch": "windows.patch",
-    "gaps": "windows.gaps",
-    "max_missing": "windows.max_missing",
+    **{name: f"windows.{name}" for name in Windows.model_fields if name != "embargo"},
     "scaling": "scaling.method",
     "model": "model.name",
-    "frame": "model.frame",
-    "output": "model.output",
-    "hidden": "model.hidden",
-    "kernel": "model.kernel",
+    **{name: f"model.{name}" for name in ("frame", "output", "hidden", "kernel")},
     "events": "sampling.events",
     "weights": "sampling.weights",
     "augment": "training.augment",
