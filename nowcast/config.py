@@ -30,6 +30,7 @@ __all__ = [
     "Training",
     "Windows",
     "dump",
+    "read_plain",
     "resolve",
 ]
 
@@ -251,7 +252,7 @@ def resolve(path: str | os.PathLike[str] | None = None, flags: Mapping[str, Any]
     UnsafeError
         YAML that asks for objects, or that refers to itself.
     """
-    plain = {} if path is None else _read(Path(path))
+    plain = {} if path is None else read_plain(Path(path))
     given = {FLAGS[name]: value for name, value in (flags or {}).items() if value is not None}
     for where, value in given.items():
         room, key = where.split(".")
@@ -274,7 +275,16 @@ def dump(settings: Settings) -> str:
     return text
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_plain(path: Path) -> dict[str, Any]:
+    """Plain data of a YAML file: a mapping, without tags, objects and aliases; a key without a value is empty.
+
+    Raises
+    ------
+    InputError
+        No such file, no YAML, no mapping.
+    UnsafeError
+        Too large, or YAML that asks for objects or refers to itself.
+    """
     if not path.is_file():
         raise InputError(f"{path}: no such configuration file")
     if path.stat().st_size > LARGEST_FILE:
