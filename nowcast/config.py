@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from nowcast.errors import InputError, UnsafeError
+from nowcast.errors import InputError
+from nowcast.plain_yaml import read_plain
 from nowcast.sizes import bytes_of
 
 __all__ = [
@@ -30,11 +31,8 @@ __all__ = [
     "Training",
     "Windows",
     "dump",
-    "read_plain",
     "resolve",
 ]
-
-LARGEST_FILE = 1_000_000
 
 LOSSES = ("mse", "mae", "ssim", "ms_ssim", "balanced_mse", "balanced_mae", "csi", "fss")
 """The names of `nowcast.losses.LOSSES`, which would bring torch along."""
@@ -273,34 +271,6 @@ def dump(settings: Settings) -> str:
     """The settings as YAML that `resolve` reads back to the same settings."""
     text: str = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
     return text
-
-
-def read_plain(path: Path) -> dict[str, Any]:
-    """Plain data of a YAML file: a mapping, without tags, objects and aliases; a key without a value is empty.
-
-    Raises
-    ------
-    InputError
-        No such file, no YAML, no mapping.
-    UnsafeError
-        Too large, or YAML that asks for objects or refers to itself.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such configuration file")
-    if path.stat().st_size > LARGEST_FILE:
-        raise UnsafeError(f"{path}: too large for a configuration", needed=f"at most {LARGEST_FILE} bytes")
-    try:
-        text = path.read_text(encoding="utf-8")
-        if any(isinstance(token, (yaml.AliasToken, yaml.TagToken)) for token in yaml.scan(text)):
-            raise UnsafeError(f"{path}: YAML tags and aliases are not read", needed="plain keys and values")
-        plain = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: this is not YAML", found=" ".join(str(error).split())) from error
-    if plain is None:
-        return {}
-    if not isinstance(plain, dict):
-        raise InputError(f"{path}: a configuration is a mapping of rooms", found=type(plain).__name__)
-    return {room: {} if keys is None else keys for room, keys in plain.items()}
 
 
 def _explain(error: ValidationError, given: set[str]) -> Iterator[str]:

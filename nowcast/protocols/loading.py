@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from nowcast.config import read_plain
 from nowcast.errors import InputError
+from nowcast.plain_yaml import read_plain
 from nowcast.protocols.schema import Protocol
 
 __all__ = ["SHIPPED", "load"]

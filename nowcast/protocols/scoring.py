@@ -185,7 +185,7 @@ def _after(mean: xr.DataArray, truth: xr.DataArray) -> list[np.ndarray]:
 
     def keys(times: xr.DataArray) -> list[Any]:
         owners = times["sequence"].values.tolist() if by_sequence else [0] * times.size
-        return list(zip(times.values.tolist(), owners, strict=True))
+        return list(zip(times.values.astype("datetime64[ns]").tolist(), owners, strict=True))
 
     at = {key: place for place, key in enumerate(keys(truth["time"]))}
     places = [at[key] for key in keys(mean["forecast_reference_time"])]
