@@ -87,6 +87,7 @@ def benchmark(
         makers: list[tuple[str, dict[str, Any] | None, Maker]] = []
         makers += [(name, None, of_baseline(name, told)) for name in told.baselines]
         makers += [of_model(run, cube, told) for run in runs]
+        _tell_seen(makers, cube, test)
         scores: dict[str, Any] = {}
         seconds: dict[str, float] = {}
         for name, _, make in makers:
@@ -153,6 +154,19 @@ def _require(key: str, needed: str | None, found: str, where: str) -> None:
         )
     else:
         tell(f"locked   {key}: {found[:16]}, as the protocol says")
+
+
+def _tell_seen(makers: Sequence[tuple[str, dict[str, Any] | None, Maker]], cube: xr.DataArray, test: Test) -> None:
+    """Which trained models learnt from times within the test; frames that are only counted have no times to tell by."""
+    if "counted_from" in cube["time"].attrs:
+        return
+    tested = cube["time"].values[test.frames]
+    for name, what, _ in makers:
+        if what is None or not what["trained_first"] or not what["trained_last"]:
+            continue
+        first, last = (np.datetime64(what[key]) for key in ("trained_first", "trained_last"))
+        if ((tested >= first) & (tested <= last)).any():
+            tell(f"beware   {name} was trained on times of the test: {what['trained_first']} to {what['trained_last']}")
 
 
 def _measured(

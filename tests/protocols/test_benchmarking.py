@@ -87,7 +87,10 @@ def test_one_changed_pixel_is_refused(written: Callable[..., Path], echoes: xr.D
 
 
 def test_models_fitted_here_stand_apart_and_trained_ones_among_the_same(
-    written: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    written: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     recipe = {"model": {"name": "convlstm", "hidden": [4]}}
@@ -102,6 +105,11 @@ def test_models_fitted_here_stand_apart_and_trained_ones_among_the_same(
     name = f"convlstm {one['model']['sha256'][:8]}"
     assert with_run["same"]["scores"][name]["mean"] == one["mean"]
     assert with_run["same"]["models"][name]["sha256"] == one["model"]["sha256"]
+    capsys.readouterr()
+    benchmark(path.with_name("tiny.yaml"), runs=[one["run"]])
+    assert "trained on times of the test" not in capsys.readouterr().err
+    benchmark(written(), runs=[one["run"]])
+    assert f"{name} was trained on times of the test" in capsys.readouterr().err
 
 
 def test_minutes_without_a_model_to_fit(written: Callable[..., Path]) -> None:
