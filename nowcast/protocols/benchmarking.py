@@ -55,9 +55,10 @@ def benchmark(
     Returns
     -------
     dict
-        Plain data. `same`, which must be equal on every machine, to six digits: the protocol and its hash, hashes of
-        data and split, definitions, seeds, scores by forecaster; `same_sha256`; `differs`: versions, hardware, seconds,
-        and the scores of what was fitted here, for no two machines train to the same weights.
+        Plain data. `same`, which must be equal on every machine, to six digits: the protocol as it is written and its
+        hash, hashes of data and split, definitions, seeds, scores by forecaster; `same_sha256`; `differs`: versions,
+        hardware, seconds, all defaults, and the scores of what was fitted here, for no two machines train to the same
+        weights.
 
     Raises
     ------
@@ -93,9 +94,10 @@ def benchmark(
         for name, _, make in makers:
             scores[name], seconds[name] = _measured(name, make, cube, test, told)
         trained = _trained(cube, test, told, budget)
+    said = told.model_dump(mode="json", exclude_unset=True)
     same = {
-        "protocol": told.model_dump(mode="json"),
-        "protocol_sha256": plain_hash(told.model_dump(mode="json")),
+        "protocol": said,
+        "protocol_sha256": plain_hash(said),
         **checked,
         "metrics": definitions(told.metrics),
         "seeds": list(told.seeds),
@@ -105,6 +107,7 @@ def benchmark(
     }
     differs = {
         **circumstances(),
+        "protocol_with_defaults": told.model_dump(mode="json"),
         "data_from": None if data is None else os.fspath(data),
         "fitted": trained,
         "seconds": {name: round(spent, 2) for name, spent in seconds.items()},
