@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from nowcast.errors import InputError, UnsafeError
+from nowcast.errors import InputError
+from nowcast.plain_yaml import read_plain
 from nowcast.sizes import bytes_of
 
 __all__ = [
@@ -32,8 +33,6 @@ __all__ = [
     "dump",
     "resolve",
 ]
-
-LARGEST_FILE = 1_000_000
 
 LOSSES = ("mse", "mae", "ssim", "ms_ssim", "balanced_mse", "balanced_mae", "csi", "fss")
 """The names of `nowcast.losses.LOSSES`, which would bring torch along."""
@@ -258,7 +257,7 @@ def resolve(path: str | os.PathLike[str] | None = None, flags: Mapping[str, Any]
     UnsafeError
         YAML that asks for objects, or that refers to itself.
     """
-    plain = {} if path is None else _read(Path(path))
+    plain = {} if path is None else read_plain(Path(path))
     given = {FLAGS[name]: value for name, value in (flags or {}).items() if value is not None}
     for where, value in given.items():
         room, key = where.split(".")
@@ -279,25 +278,6 @@ def dump(settings: Settings) -> str:
     """The settings as YAML that `resolve` reads back to the same settings."""
     text: str = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
     return text
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such configuration file")
-    if path.stat().st_size > LARGEST_FILE:
-        raise UnsafeError(f"{path}: too large for a configuration", needed=f"at most {LARGEST_FILE} bytes")
-    try:
-        text = path.read_text(encoding="utf-8")
-        if any(isinstance(token, (yaml.AliasToken, yaml.TagToken)) for token in yaml.scan(text)):
-            raise UnsafeError(f"{path}: YAML tags and aliases are not read", needed="plain keys and values")
-        plain = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: this is not YAML", found=" ".join(str(error).split())) from error
-    if plain is None:
-        return {}
-    if not isinstance(plain, dict):
-        raise InputError(f"{path}: a configuration is a mapping of rooms", found=type(plain).__name__)
-    return {room: {} if keys is None else keys for room, keys in plain.items()}
 
 
 def _explain(error: ValidationError, given: set[str]) -> Iterator[str]:

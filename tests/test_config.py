@@ -14,6 +14,7 @@ from nowcast.config import FLAGS, Settings, dump, resolve
 from nowcast.errors import InputError, UnsafeError
 from nowcast.losses import LOSSES
 from nowcast.models import build
+from nowcast.plain_yaml import LARGEST_FILE
 from nowcast.scaling import METHODS
 from nowcast.training import OPTIMISERS
 
@@ -223,10 +224,10 @@ def test_tags_and_aliases_are_refused_as_unsafe(write: Any, text: str) -> None:
 
 
 def test_a_file_too_large_for_settings_is_refused_unread(write: Any) -> None:
-    path = write("#" * (config.LARGEST_FILE + 1))
+    path = write("#" * (LARGEST_FILE + 1))
     with pytest.raises(UnsafeError, match="too large"):
         resolve(path)
-    assert resolve(write("#" * config.LARGEST_FILE)) == Settings()
+    assert resolve(write("#" * LARGEST_FILE)) == Settings()
 
 
 def test_what_is_no_configuration_is_refused(write: Any, tmp_path: Path) -> None:

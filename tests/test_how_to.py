@@ -202,3 +202,33 @@ def test_the_page_on_events(typed: Callable[..., Any], tmp_path: Path, monkeypat
     names: dict[str, Any] = {}
     exec(compile(blocks(page)[0], str(page), "exec"), names)
     assert names["scores"].sizes["lead_time"] == 12
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_page_on_benchmarks(typed: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / "how_to" / "benchmark.md"
+    monkeypatch.chdir(tmp_path)
+    nowcast.write_cube(advected_echoes(frames=80, size=16), "radar.zarr")
+    protocol = blocks(page, "yaml")[0]
+    quick = protocol.replace("hidden: [32, 32]", "hidden: [4]").replace("epochs: 20", "epochs: 1")
+    assert quick != protocol
+    Path("radar.yaml").write_text(quick)
+    first, second, third = (shlex.split(line, comments=True)[1:] for line in blocks(page, "sh")[0].strip().splitlines())
+    ended = typed(*first)
+    assert ended.code == 0, ended.err
+    hashes = dict(re.findall(r"unlocked (\S+): ([0-9a-f]{64})", ended.err))
+    assert set(hashes) == set(re.findall(r"^\| `(\S+sha256)`", page.read_text(), flags=re.M))
+    next(Path("runs").iterdir()).rename("runs/mine")
+    # Without models, as it is quicker: of the same data and split.
+    Path("radar.yaml").write_text(quick.split("models:")[0])
+    ended = typed(*first)
+    assert ended.code == 0, ended.err
+    ended = typed(*second)
+    assert ended.code == 0, ended.err
+    assert "same     as result.json" in ended.err
+    ended = typed(*third)
+    assert ended.code == 0, ended.err
+    assert re.search(r"convlstm [0-9a-f]{8}", ended.out)
+    names: dict[str, Any] = {}
+    exec(compile(blocks(page)[0], str(page), "exec"), names)
+    assert names["result"]["same"]["data"]["sha256"] == hashes["data.sha256"]
