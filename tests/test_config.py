@@ -40,6 +40,7 @@ SAMPLES: dict[str, Any] = {
     "axes": "TYX", "time_step": "30s", "start_time": "2026-05-01", "pixel_size": "1km", "z": "max", "rgb": True,
     "colour_table": "meteoswiss", "trust_pickle": True, "missing": "nan", "missing_value": 0.0, "classes": "7,8",
     "zr": "223,1.53", "since": "2026-05-01", "until": "2026-05-02", "crop": "0:8,0:8", "coarsen": 2, "size": "8x8",
+    "fractions": (0.8, 0.2, 0.0),
     "gaps": "hold", "max_missing": 2, "remote": True, "memory": "1.5GiB", "workers": 2,
     "events": "motion", "weights": (2.0, 1.0), "augment": "flips",
     "loss": {"mae": 2.0}, "optimiser": "adam", "learning_rate": 0.5, "adversarial": 0.02,

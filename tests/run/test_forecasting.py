@@ -272,7 +272,9 @@ def test_a_model_that_lost_says_so(
     run.forecast(showers, run=trained.attrs["run"])
     said = capsys.readouterr().err
     assert "beware   this model" in said
+    assert "never scored" not in said
     assert "advection on its test part" in said
     assert "nowcast forecast --model advection needs no training" in said
     run.forecast(cube, run=still(cube))
-    assert "beware" not in capsys.readouterr().err, "of this one nothing is known"
+    said = capsys.readouterr().err
+    assert said.count("beware") == said.count("never scored on a test part") == 1, "of this one nothing is known"
