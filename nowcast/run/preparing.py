@@ -177,7 +177,7 @@ def prepare(
             ),
             "scaling": settings.scaling.model_copy(update={"method": scaler.method}),
             "sampling": settings.sampling.model_copy(
-                update={"events": settings.sampling.events or ("rain" if own and choose(cube) == "rain" else "none")}
+                update={"events": settings.sampling.events or _drawn_by(cube, settings)}
             ),
             "training": settings.training.model_copy(
                 update={
@@ -200,6 +200,12 @@ def _learnt(training: xr.DataArray, settings: Settings) -> tuple[Statistics, Sca
         share = statistics.missing / training.size
         tell(f"missing  {share:.1%} of the training pixels: out of loss and scores, and shown to the model")
     return statistics, scaler
+
+
+def _drawn_by(cube: xr.DataArray, settings: Settings) -> str:
+    """What windows are drawn by where nobody says: for the cascade by rain, unless cubes have shares of their own."""
+    free = settings.model.name == "cascade" and settings.sampling.weights is None
+    return "rain" if free and choose(cube) == "rain" else "none"
 
 
 def _require_learnable(cube: xr.DataArray, settings: Settings, patch: tuple[int, int], horizon: int) -> None:
