@@ -104,7 +104,7 @@ def test_augmentation_changes_what_is_trained_on_and_nothing_else(
     assert not (tmp_path / "turned" / folder.EVENTS).exists()
     beside = [scores["mse"].sel(forecaster="persistence") for scores in (plain, shown)]
     xr.testing.assert_equal(*beside)
-    ours = [scores["mse"].sel(forecaster="convlstm").values for scores in (plain, shown)]
+    ours = [scores["mse"].sel(forecaster="cascade").values for scores in (plain, shown)]
     assert not np.array_equal(*ours)
 
 
