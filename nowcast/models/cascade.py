@@ -121,7 +121,7 @@ class Cascade(Forecaster):
             mixed = (1 - torch.einsum("bfyx,cf->bcyx", share, kept)) * (weights * coarse).sum(2) + uneven * own
             mixed, share = _resized(torch.cat([mixed, share], dim=1), size, FOLD).tensor_split([self.channels], dim=1)
             for k, field in enumerate(fine):
-                mixed = torch.addcmul(mixed, field * kept[:, k, None, None], share[:, k : k + 1])
+                mixed = _added(mixed, field * kept[:, k, None, None], share[:, k : k + 1])
             answers.append(mixed)
         return torch.stack(answers, dim=1)
 
@@ -188,6 +188,11 @@ class _Twice(nn.Sequential):
             nn.Conv2d(outputs, outputs, 3, padding=1),
             nn.LeakyReLU(LEAK),
         )
+
+
+def _added(total: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """`total + one * other`, in its place where nothing is learnt: whole fields of all channels are a lot of memory."""
+    return torch.addcmul(total, one, other) if torch.is_grad_enabled() else total.addcmul_(one, other)
 
 
 def _pyramid(value: Tensor, observed: Tensor, scales: int) -> list[Tensor]:

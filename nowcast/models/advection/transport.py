@@ -101,9 +101,12 @@ def carried(values: Tensor, observed: Tensor, motion: Tensor, leads: Sequence[in
         if step not in leads:
             continue
         back = resized(displacement, size)
-        frames.append(sampled(values[:, len(frames)], back, beyond="border"))
+        place = len(frames)
+        brought = sampled(values[:, place], back, beyond="border")
+        # Nothing is learnt: whole fields of all channels are written over, for they are a lot of memory.
+        frames.append(brought if torch.is_grad_enabled() else values[:, place].copy_(brought))
         known.append((sampled(observed, back) > ENOUGH).to(values.dtype))
-    return torch.stack(frames, 1), torch.stack(known, 1)
+    return torch.stack(frames, 1) if torch.is_grad_enabled() else values, torch.stack(known, 1)
 
 
 def displacements(motion: Tensor, size: tuple[int, int], horizon: int) -> Iterator[Tensor]:
