@@ -119,3 +119,11 @@ def test_it_is_short_and_holds_no_outputs(path: Path) -> None:
 
 def test_each_world_has_one() -> None:
     assert {path.stem for path in NOTEBOOKS} == WORLDS == set(SMALL)
+
+
+@pytest.mark.parametrize(("page", "place"), [("README.md", "docs/notebooks"), ("docs/index.md", "notebooks")])
+def test_readme_and_docs_point_at_each(page: str, place: str) -> None:
+    text = (FOLDER.parents[1] / page).read_text()
+    assert {path.name for path in NOTEBOOKS} == {
+        f"{world}.ipynb" for world in WORLDS if f"({place}/{world}.ipynb)" in text
+    }
