@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from nowcast.errors import InputError, UnsafeError
+from nowcast.errors import InputError
+from nowcast.plain_yaml import read_plain
 from nowcast.sizes import bytes_of
 
 __all__ = [
@@ -32,8 +33,6 @@ __all__ = [
     "dump",
     "resolve",
 ]
-
-LARGEST_FILE = 1_000_000
 
 LOSSES = ("mse", "mae", "ssim", "ms_ssim", "balanced_mse", "balanced_mae", "csi", "fss")
 """The names of `nowcast.losses.LOSSES`, which would bring torch along."""
@@ -79,7 +78,9 @@ class Windows(_Room):
     horizon: Positive | None = Field(None, description="frames asked for; chosen from the data's length if not set")
     stride: Positive = Field(1, description="frames between neighbouring starts")
     patch: Positive | None = Field(None, description="side of a training patch in pixels; chosen if not set")
-    fractions: tuple[float, float, float] = Field((0.7, 0.15, 0.15), description="training, validation, test")
+    fractions: tuple[float, float, float] = Field(
+        (0.7, 0.15, 0.15), description="training, validation, test; 0: no such part"
+    )
     embargo: Positive | None = Field(None, description="unused frames between parts; one window if not set")
     gaps: Literal["skip", "mask", "hold"] = Field("skip", description="whether windows may reach across absent frames")
     max_missing: Positive | None = Field(None, description="frames missing per context at most; a quarter if not set")
@@ -222,18 +223,10 @@ FLAGS = {
     "variable": "data.variable",
     "channel": "data.channel",
     **{name: f"data.{name}" for name in Data.model_fields if name not in ("variable", "channel")},
-    "context": "windows.context",
-    "horizon": "windows.horizon",
-    "stride": "windows.stride",
-    "patch": "windows.patch",
-    "gaps": "windows.gaps",
-    "max_missing": "windows.max_missing",
+    **{name: f"windows.{name}" for name in Windows.model_fields if name != "embargo"},
     "scaling": "scaling.method",
     "model": "model.name",
-    "frame": "model.frame",
-    "output": "model.output",
-    "hidden": "model.hidden",
-    "kernel": "model.kernel",
+    **{name: f"model.{name}" for name in ("frame", "output", "hidden", "kernel")},
     "events": "sampling.events",
     "weights": "sampling.weights",
     "augment": "training.augment",
@@ -264,7 +257,7 @@ def resolve(path: str | os.PathLike[str] | None = None, flags: Mapping[str, Any]
     UnsafeError
         YAML that asks for objects, or that refers to itself.
     """
-    plain = {} if path is None else _read(Path(path))
+    plain = {} if path is None else read_plain(Path(path))
     given = {FLAGS[name]: value for name, value in (flags or {}).items() if value is not None}
     for where, value in given.items():
         room, key = where.split(".")
@@ -285,25 +278,6 @@ def dump(settings: Settings) -> str:
     """The settings as YAML that `resolve` reads back to the same settings."""
     text: str = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
     return text
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such configuration file")
-    if path.stat().st_size > LARGEST_FILE:
-        raise UnsafeError(f"{path}: too large for a configuration", needed=f"at most {LARGEST_FILE} bytes")
-    try:
-        text = path.read_text(encoding="utf-8")
-        if any(isinstance(token, (yaml.AliasToken, yaml.TagToken)) for token in yaml.scan(text)):
-            raise UnsafeError(f"{path}: YAML tags and aliases are not read", needed="plain keys and values")
-        plain = yaml.safe_load(text)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: this is not YAML", found=" ".join(str(error).split())) from error
-    if plain is None:
-        return {}
-    if not isinstance(plain, dict):
-        raise InputError(f"{path}: a configuration is a mapping of rooms", found=type(plain).__name__)
-    return {room: {} if keys is None else keys for room, keys in plain.items()}
 
 
 def _explain(error: ValidationError, given: set[str]) -> Iterator[str]:

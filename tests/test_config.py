@@ -14,6 +14,7 @@ from nowcast.config import FLAGS, Settings, dump, resolve
 from nowcast.errors import InputError, UnsafeError
 from nowcast.losses import LOSSES
 from nowcast.models import build
+from nowcast.plain_yaml import LARGEST_FILE
 from nowcast.scaling import METHODS
 from nowcast.training import OPTIMISERS
 
@@ -35,10 +36,12 @@ def value_of(settings: Settings, where: str) -> Any:
 
 SAMPLES: dict[str, Any] = {
     "variable": "rain", "channel": "2", "context": 7, "horizon": 9, "stride": 2, "patch": 32, "scaling": "db",
-    "model": "convlstm", "hidden": (5, 6), "kernel": 5, "epochs": 3, "max_minutes": 1.5, "batch": 2,
+    "model": "convlstm", "frame": "lagrangian", "output": "chances",
+    "hidden": (5, 6), "kernel": 5, "epochs": 3, "max_minutes": 1.5, "batch": 2,
     "axes": "TYX", "time_step": "30s", "start_time": "2026-05-01", "pixel_size": "1km", "z": "max", "rgb": True,
     "colour_table": "meteoswiss", "trust_pickle": True, "missing": "nan", "missing_value": 0.0, "classes": "7,8",
     "zr": "223,1.53", "since": "2026-05-01", "until": "2026-05-02", "crop": "0:8,0:8", "coarsen": 2, "size": "8x8",
+    "fractions": (0.8, 0.2, 0.0),
     "gaps": "hold", "max_missing": 2, "remote": True, "memory": "1.5GiB", "workers": 2,
     "events": "motion", "weights": (2.0, 1.0), "augment": "flips",
     "loss": {"mae": 2.0}, "optimiser": "adam", "learning_rate": 0.5, "adversarial": 0.02,
@@ -58,7 +61,7 @@ def test_every_flag_sets_a_setting_that_exists() -> None:
         assert isinstance(annotation, type)
         assert issubclass(annotation, BaseModel)
         assert key in annotation.model_fields
-        assert value_of(resolve(flags={name: SAMPLES[name]}), where) == SAMPLES[name]
+        assert value_of(resolve(flags={"model": "convlstm", name: SAMPLES[name]}), where) == SAMPLES[name]
 
 
 def test_every_keyword_of_fit_is_a_flag_and_every_flag_a_keyword_or_an_option_of_reading() -> None:
@@ -120,7 +123,7 @@ def test_an_empty_file_says_nothing(write: Any) -> None:
     "flags", [{}, SAMPLES, *({name: value} for name, value in SAMPLES.items())], ids=lambda flags: " ".join(flags)[:20]
 )
 def test_what_is_dumped_resolves_to_the_same_settings(write: Any, flags: dict[str, Any]) -> None:
-    settings = resolve(flags=flags)
+    settings = resolve(flags={"model": "convlstm", **flags})
     assert resolve(write(dump(settings))) == settings
 
 
@@ -132,7 +135,7 @@ def test_numbers_are_read_as_people_write_them(write: Any) -> None:
 
 
 def test_keywords_of_a_model_are_plain_data() -> None:
-    keywords = resolve(flags={"hidden": (4, 5), "kernel": 5}).model.keywords()
+    keywords = resolve(flags={"model": "convlstm", "hidden": (4, 5), "kernel": 5}).model.keywords()
     assert keywords["hidden"] == [4, 5]
     assert keywords["kernel"] == 5
     assert "name" not in keywords
@@ -223,10 +226,10 @@ def test_tags_and_aliases_are_refused_as_unsafe(write: Any, text: str) -> None:
 
 
 def test_a_file_too_large_for_settings_is_refused_unread(write: Any) -> None:
-    path = write("#" * (config.LARGEST_FILE + 1))
+    path = write("#" * (LARGEST_FILE + 1))
     with pytest.raises(UnsafeError, match="too large"):
         resolve(path)
-    assert resolve(write("#" * config.LARGEST_FILE)) == Settings()
+    assert resolve(write("#" * LARGEST_FILE)) == Settings()
 
 
 def test_what_is_no_configuration_is_refused(write: Any, tmp_path: Path) -> None:

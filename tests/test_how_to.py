@@ -176,3 +176,59 @@ def test_the_page_on_reports(typed: Callable[..., Any], tmp_path: Path, monkeypa
     assert ended.code == 0, ended.err
     with xr.open_dataset("runs/first/scores.nc") as one, xr.open_dataset("runs/first-again/scores.nc") as other:
         xr.testing.assert_equal(one[["mse", "csi"]], other[["mse", "csi"]])
+
+
+def test_the_page_on_events(typed: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / "how_to" / "train_on_events.md"
+    monkeypatch.chdir(tmp_path)
+    Path("events").mkdir()
+    for day, name in ((1, "monday"), (2, "tuesday"), (5, "friday")):
+        cube = advected_echoes(frames=40, size=16, seed=day)
+        start = np.datetime64("2026-06-01", "ns") + np.timedelta64(day, "D")
+        time = start + np.arange(40) * np.timedelta64(5, "m")
+        nowcast.write_cube(cube.assign_coords(time=time), f"events/{name}.nc")
+    told = []
+    for block in blocks(page, "sh"):
+        for line in block.strip().splitlines():
+            words = line.split()[1:]
+            short = ["--epochs", "1", "--hidden", "4", "--stride", "6"] if words[0] == "fit" else []
+            ended = typed(*words, *short)
+            assert ended.code == 0, ended.err
+            told.append(ended.err)
+    assert "windows  4 frames in, 12 out" in told[0]
+    assert "no validation part: the last weights are kept" in told[1]
+    assert "never scored on a test part" in told[2]
+    assert "Not scored" in Path("runs/monday/report.html").read_text("utf-8")
+    names: dict[str, Any] = {}
+    exec(compile(blocks(page)[0], str(page), "exec"), names)
+    assert names["scores"].sizes["lead_time"] == 12
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_page_on_benchmarks(typed: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / "how_to" / "benchmark.md"
+    monkeypatch.chdir(tmp_path)
+    nowcast.write_cube(advected_echoes(frames=80, size=16), "radar.zarr")
+    protocol = blocks(page, "yaml")[0]
+    quick = protocol.replace("hidden: [32, 32]", "hidden: [4]").replace("epochs: 20", "epochs: 1")
+    assert quick != protocol
+    Path("radar.yaml").write_text(quick)
+    first, second, third = (shlex.split(line, comments=True)[1:] for line in blocks(page, "sh")[0].strip().splitlines())
+    ended = typed(*first)
+    assert ended.code == 0, ended.err
+    hashes = dict(re.findall(r"unlocked (\S+): ([0-9a-f]{64})", ended.err))
+    assert set(hashes) == set(re.findall(r"^\| `(\S+sha256)`", page.read_text(), flags=re.M))
+    next(Path("runs").iterdir()).rename("runs/mine")
+    # Without models, as it is quicker: of the same data and split.
+    Path("radar.yaml").write_text(quick.split("models:")[0])
+    ended = typed(*first)
+    assert ended.code == 0, ended.err
+    ended = typed(*second)
+    assert ended.code == 0, ended.err
+    assert "same     as result.json" in ended.err
+    ended = typed(*third)
+    assert ended.code == 0, ended.err
+    assert re.search(r"convlstm [0-9a-f]{8}", ended.out)
+    names: dict[str, Any] = {}
+    exec(compile(blocks(page)[0], str(page), "exec"), names)
+    assert names["result"]["same"]["data"]["sha256"] == hashes["data.sha256"]

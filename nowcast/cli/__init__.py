@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from nowcast.cli.benchmarking import benchmark
 from nowcast.cli.ending import main
 from nowcast.cli.reporting import report
 from nowcast.cli.verbs import app
 
-__all__ = ["app", "main", "report"]
+__all__ = ["app", "benchmark", "main", "report"]

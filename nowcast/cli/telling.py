@@ -18,7 +18,9 @@ def results() -> Any:
 
 
 def print_scores(scores: Any) -> None:
-    """The table of scores, and the verdict."""
+    """The table of scores, and the verdict; nothing where nothing was scored."""
+    if not scores.data_vars:
+        return
     from nowcast import report
 
     console = results()

@@ -146,6 +146,7 @@ def fit(
     horizon: Annotated[int | None, typer.Option(help="frames asked for")] = None,
     stride: Annotated[int | None, typer.Option(help="frames between neighbouring starts")] = None,
     patch: Annotated[int | None, typer.Option(help="side of training patches in pixels")] = None,
+    fractions: Annotated[str | None, typer.Option(help="of training, validation, test [0.7,0.15,0.15]")] = None,
     gaps: Annotated[str | None, typer.Option(help="absent frames: skip, mask or hold [skip]")] = None,
     max_missing: Annotated[int | None, typer.Option(help="frames missing per context at most [a quarter]")] = None,
     scaling: Annotated[str | None, typer.Option(help="unit, symmetric, zscore, log or db")] = None,
@@ -193,6 +194,7 @@ def fit(
         horizon=horizon,
         stride=stride,
         patch=patch,
+        fractions=numbers_of(fractions, "--fractions", float),
         gaps=gaps,
         max_missing=max_missing,
         scaling=scaling,
@@ -216,8 +218,9 @@ def fit(
     )
     print_scores(scores)
     where = scores.attrs["run"]
+    held = "model, scores, picture" if scores.data_vars else "model, not scored"
     tell_next(
-        f"{where}: model, scores, picture; next: nowcast report {where}, "
+        f"{where}: {held}; next: nowcast report {where}, "
         f"or nowcast forecast {again(paths)} -o forecast.nc --run {where}",
         quiet=quiet,
     )

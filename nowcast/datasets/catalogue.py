@@ -66,9 +66,10 @@ def _moving_mnist(
     length: int = 20,
     digits: int = 2,
     seed: int = 0,
+    only: str | None = None,
 ) -> xr.DataArray:
     size = options.shape() or (64, 64)
-    cube = moving_mnist(folder, sequences=sequences, length=length, digits=digits, size=size, seed=seed)
+    cube = moving_mnist(folder, sequences=sequences, length=length, digits=digits, size=size, seed=seed, only=only)
     return shaped(cube, replace(options, size=None))
 
 
@@ -133,8 +134,8 @@ def open_dataset(
     options
         How to read, in place of the keywords of `nowcast.open_cube`.
     told
-        Those keywords, and the dataset's own: `sequences`, `length`, `digits`, `seed` of moving-mnist, `split` of
-        ucf101.
+        Those keywords, and the dataset's own: `sequences`, `length`, `digits`, `seed`, `only` of
+        moving-mnist, `split` of ucf101.
 
     Returns
     -------

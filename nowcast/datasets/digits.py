@@ -15,7 +15,7 @@ from scipy import ndimage
 from nowcast.datasets.idx import read_idx
 from nowcast.errors import InputError, NowcastWarning
 
-__all__ = ["MD5", "SIDE", "TEST_FILE", "TRAINING_FILE", "Digits", "found", "pictures"]
+__all__ = ["DRAWN_ALONE", "MD5", "SIDE", "TEST_FILE", "TRAINING_FILE", "Digits", "found", "pictures"]
 
 SIDE = 28
 """Pixels of a picture."""
@@ -35,6 +35,8 @@ SHARES = {"training": (0.0, 0.8), "validation": (0.8, 0.9), "test": (0.9, 1.0)}
 DRAWN = 400
 """Drawn digits, forty of each."""
 
+DRAWN_ALONE = "drawn"
+
 
 @dataclass(frozen=True)
 class Digits:
@@ -44,16 +46,24 @@ class Digits:
     source: str
 
 
-def pictures(folder: Path | None) -> Digits:
+def pictures(folder: Path | None, *, only: str | None = None) -> Digits:
     """The digits that a folder holds, or, without a folder, those that this machine has or can draw.
+
+    Parameters
+    ----------
+    only
+        One of the files, whatever else lies there; `"drawn"`: drawn digits, whatever else this machine has.
 
     Raises
     ------
     InputError
         A damaged file, or pictures of another size.
     """
+    if only == DRAWN_ALONE:
+        made, source = _drawn()
+        return Digits(_shared_out(made), source)
     if folder is not None:
-        training, test = (_mnist(folder, name) for name in (TRAINING_FILE, TEST_FILE))
+        training, test = (_mnist(folder, name) if only in (None, name) else None for name in (TRAINING_FILE, TEST_FILE))
         if training is not None and test is not None:
             # The last 10,000 of the training digits are for validation, as is usual for MNIST.
             edge = len(training) * 5 // 6

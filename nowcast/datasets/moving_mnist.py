@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.cube import PARTS
-from nowcast.datasets.digits import SIDE, TRAINING_FILE, found, pictures
+from nowcast.datasets.digits import DRAWN_ALONE, SIDE, TEST_FILE, TRAINING_FILE, found, pictures
 from nowcast.errors import InputError
 from nowcast.progress import tell
 from nowcast.readers import reading
@@ -38,6 +38,7 @@ def moving_mnist(
     digits: int = OFFICIAL_DIGITS,
     size: int | tuple[int, int] = OFFICIAL_SIZE,
     seed: int = 0,
+    only: str | None = None,
 ) -> xr.DataArray:
     """Sequences of moving digits, ten twelfths for training, a twelfth each for validation and test.
 
@@ -56,6 +57,9 @@ def moving_mnist(
         Rows and columns (one number for both), 28 at least.
     seed
         The same seed gives the same cube.
+    only
+        `"mnist_test_seq.npy"`: the published test set and nothing to train on. `"train-images-idx3-ubyte"`,
+        `"t10k-images-idx3-ubyte"`: digits of this file, `"drawn"`: drawn ones, whatever else is at hand.
 
     Returns
     -------
@@ -75,7 +79,12 @@ def moving_mnist(
             found=f"sequences={sequences}, length={length}, digits={digits}, size={rows}x{columns}, seed={seed}",
             needed=f"3 sequences, a frame and a digit at least, {SIDE} x {SIDE} pixels, a seed of 0 or above",
         )
-    official = None if folder is None else _official(folder)
+    if only not in (None, OFFICIAL, TRAINING_FILE, TEST_FILE, DRAWN_ALONE):
+        needed = ", ".join((OFFICIAL, TRAINING_FILE, TEST_FILE, DRAWN_ALONE))
+        raise InputError("moving-mnist: only=... names nothing to make sequences from", found=only, needed=needed)
+    official = None if folder is None or only not in (None, OFFICIAL) else _official(folder)
+    if only == OFFICIAL and official is None:
+        raise InputError(f"{folder}: the published test set of Moving MNIST is not there", needed=OFFICIAL)
     if official is not None and (length, rows, columns, digits) != (
         OFFICIAL_LENGTH,
         OFFICIAL_SIZE,
@@ -88,8 +97,8 @@ def moving_mnist(
     parts: list[str] = []
     source = "the published test set"
     # The published test set is made of MNIST's test digits: only its training digits are fit to train beside it.
-    if folder is None or official is None or found(folder, TRAINING_FILE):
-        drawn = pictures(folder)
+    if folder is None or official is None or (found(folder, TRAINING_FILE) and only is None):
+        drawn = pictures(folder, only=only)
         source = drawn.source
         few = max(1, sequences // 12)
         wanted = {"training": sequences - 2 * few, "validation": few, "test": few}

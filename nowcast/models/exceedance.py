@@ -19,6 +19,9 @@ STEPS = 4096
 MOST_STAKE = 4.5
 """What a window counts at most, where one like the training part as a whole counts 1."""
 
+FAVOUR, FURTHEST = 2.0, 0.5
+"""How much more a pixel of a higher mean is favoured among those of like chances, up to so far (scaled)."""
+
 TINY = 1e-4
 """A chance that is none."""
 
@@ -117,12 +120,14 @@ class Exceedance(nn.Module):
 
 
 def matched(mean: Tensor, chances: Tensor, thresholds: Sequence[float], seen: Tensor) -> Tensor:
-    """A field of which as many pixels reach each threshold as are expected to: those with the highest chances.
+    """A field for categories and for the eye: the pixels with the highest chances reach each threshold.
 
     A mean has too few high values, for it spreads them over wherever they may be; a score of categories then counts as
     missed what was expected somewhere (probability matching: Ebert 2001,
-    doi:10.1175/1520-0493(2001)129<2461:AOAPMS>2.0.CO;2). Between two thresholds stands the mean, so far as it lies
-    there.
+    doi:10.1175/1520-0493(2001)129<2461:AOAPMS>2.0.CO;2). How many reach a threshold lies midway (geometrically) between
+    the number that is expected to and the one of which the highest CSI is expected: an area a little too small costs
+    that score more than one a little too large. Pixels of like chances are ranked by their mean. Between two thresholds
+    stands the mean, so far as it lies there.
 
     Parameters
     ----------
@@ -136,10 +141,12 @@ def matched(mean: Tensor, chances: Tensor, thresholds: Sequence[float], seen: Te
         field = answer[b, t, c].view(-1)
         likely = torch.nonzero((seen & (chances[b, t, 0, c] > TINY)).view(-1)).squeeze(1)
         values = field[likely]
+        expected = values
         reached = torch.ones_like(values, dtype=torch.bool)
         told = chances[b, t, :, c].flatten(1)[:, likely]
         for chance, threshold in zip(told, thresholds, strict=True):
-            beyond = reached & (chance > _cut(chance))
+            rank = chance * torch.exp(FAVOUR * (expected - threshold).clamp(-FURTHEST, FURTHEST))
+            beyond = reached & (rank > _cut(rank, _area(chance))) & (chance > TINY)
             # What reaches the threshold before and not this one lies between the two.
             values = torch.where(reached & ~beyond, values.clamp_max(threshold - TOLERANCE), values)
             values = torch.where(beyond, values.clamp_min(threshold + TOLERANCE), values)
@@ -150,11 +157,20 @@ def matched(mean: Tensor, chances: Tensor, thresholds: Sequence[float], seen: Te
     return answer
 
 
-def _cut(chance: Tensor) -> float:
-    """What as many of some pixels' chances lie above as are expected to come true."""
-    counts = torch.histc(chance, bins=STEPS, min=0, max=1)
-    above = counts.flip(0).cumsum(0)
-    return max(1 - int((above <= chance.sum()).sum()) / STEPS, TINY)
+def _area(chance: Tensor) -> float:
+    """How many of some pixels are to reach a threshold."""
+    counts = torch.histc(chance, bins=STEPS, min=0, max=1).flip(0)
+    middles = 1 - (torch.arange(STEPS, device=chance.device) + 0.5) / STEPS
+    picked, hits = counts.cumsum(0), (counts * middles).cumsum(0)
+    best = picked[(hits / (picked + hits[-1] - hits).clamp_min(TINY)).argmax()]
+    return float((best * chance.sum()).sqrt())
+
+
+def _cut(rank: Tensor, area: float) -> float:
+    """What as many of some pixels' ranks lie above as an area holds."""
+    top = math.exp(FAVOUR * FURTHEST)
+    above = torch.histc(rank, bins=STEPS, min=0, max=top).flip(0).cumsum(0)
+    return top * (1 - int((above <= area).sum()) / STEPS)
 
 
 def to_linear(scaled: Tensor, bend: float) -> Tensor:

@@ -33,6 +33,7 @@ from nowcast.report.verdicts import verdict
 
 __all__ = ["Known", "Part", "page"]
 
+UNSCORED = "Not scored: it has no test part. How good it is can be seen on another event alone."
 PICTURE_BYTES = 800_000
 """Of each picture, if there were but one cube: six of them, as text, then stay below 8 MB together."""
 
@@ -47,14 +48,14 @@ class Part:
     Attributes
     ----------
     scores
-        From `nowcast.fit` or `nowcast.evaluate`; any score may be lacking.
+        From `nowcast.fit` or `nowcast.evaluate`; any score may be lacking. None: it has no test part.
     audit
         What `split.json` holds.
     cases
         What `cases.nc` holds.
     """
 
-    scores: xr.Dataset
+    scores: xr.Dataset | None
     audit: Mapping[str, Any] | None = None
     cases: xr.Dataset | None = None
 
@@ -92,8 +93,8 @@ def page(title: str, parts: Sequence[Part], known: Known | None = None) -> str:
         Of one cube, or of several that a model was trained on.
     """
     known = Known() if known is None else known
-    first = parts[0].scores
-    said = sentences(first)
+    first = next((part.scores for part in parts if part.scores is not None), None)
+    said = [UNSCORED] if first is None else sentences(first)
     head = tag(
         "header",
         tag(
@@ -102,15 +103,18 @@ def page(title: str, parts: Sequence[Part], known: Known | None = None) -> str:
             tag("p", said[0], class_="verdict"),
             tag("ul", *(tag("li", line) for line in said[1:]), class_="verdicts") if said[1:] else Markup(""),
             tag("p", known.made, class_="made") if known.made else Markup(""),
-            _keys(first),
+            Markup("") if first is None else _keys(first),
         ),
     )
     sections = []
     for index, part in enumerate(parts, 1):
         of = f", cube {index}" if len(parts) > 1 else ""
-        sections += _scored(part, of, min(MOST_BYTES, PICTURE_BYTES // len(parts)))
-    sections += [_trained(known, parts), _numbers(parts), _commands(known.commands)]
-    foot = tag("footer", f"Made by nowcast {first.attrs.get('nowcast_version', '')}. This page needs no network.")
+        if part.scores is not None:
+            sections += _scored(part.scores, part, of, min(MOST_BYTES, PICTURE_BYTES // len(parts)))
+    numbers = Markup("") if first is None else _numbers(parts, first)
+    sections += [_trained(known, parts), numbers, _commands(known.commands)]
+    version = "" if first is None else first.attrs.get("nowcast_version", "")
+    foot = tag("footer", f"Made by nowcast {version}. This page needs no network.")
     return _document(title, head, tag("main", *(each for each in sections if each)), foot)
 
 
@@ -172,8 +176,7 @@ def _keys(scores: xr.Dataset) -> Markup:
     return tag("ul", *items, class_="keys") if items else Markup("")
 
 
-def _scored(part: Part, of: str, most: int) -> list[Markup]:
-    scores = part.scores
+def _scored(scores: xr.Dataset, part: Part, of: str, most: int) -> list[Markup]:
     names = [str(name) for name in scores["forecaster"].values]
     legend = tag("div", *(sample(style_of(name, names), name) for name in names), class_="legend")
     found = [_cases(part, of, most)]
@@ -284,22 +287,26 @@ def _audit(audit: Mapping[str, Any], of: str, number: int) -> Markup:
 
 
 def _moment(text: Any) -> str:
-    """A time without what is zero of it."""
+    """A time without what is zero of it; of an empty part there is none."""
+    if text is None:
+        return "none"
     return str(text).replace("T", " ").removesuffix(":00")
 
 
-def _numbers(parts: Sequence[Part]) -> Markup:
+def _numbers(parts: Sequence[Part], first: xr.Dataset) -> Markup:
     found = []
     for index, part in enumerate(parts, 1):
         of = f", cube {index}" if len(parts) > 1 else ""
         scores = part.scores
+        if scores is None:
+            continue
         if "threshold" in scores.coords:
             levels = ", ".join(number(float(level)) for level in scores["threshold"].values)
             rule = str(scores.attrs.get("thresholds_source", ""))
             text = f"Thresholds{of}: {levels} {scores.attrs.get('units', '')}"
             found.append(tag("p", text + (f" ({rule})." if rule else ".")))
         found.append(tag("details", tag("summary", "All numbers" + of), number_tables(scores)))
-    sources = score_sources(parts[0].scores)
+    sources = score_sources(first)
     if sources:
         found.append(tag("details", tag("summary", "What each score is, and its source"), sources))
     return tag("section", tag("h2", "Numbers"), *found)

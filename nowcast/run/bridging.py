@@ -73,7 +73,7 @@ def tell_bridged(
     """
     found, left = len(gaps(source)), len(gaps(joined))
     put_in, absent = absent_frames(joined), absent_frames(marked)
-    context = plans["training"].context
+    context = next(iter(plans.values())).context
     gained = sum(
         bool(put_in[start : start + each.context + each.horizon].any())
         for each in plans.values()
@@ -85,5 +85,5 @@ def tell_bridged(
     if empty:
         tell(f"         {empty} training frame(s) hold no value: they count as absent")
     tell(f"         at most {wanted.max_missing} of the {context} frames given may be missing: --max-missing to change")
-    if not any(absent[start : start + context].any() for start in plans["training"].starts):
+    if "training" in plans and not any(absent[start : start + context].any() for start in plans["training"].starts):
         tell("beware   no frame is missing in any training context: what to do without one is not learnt")

@@ -16,7 +16,7 @@ import xarray as xr
 from nowcast.atomic import write_text
 from nowcast.run.folder import CIRCUMSTANCES
 
-__all__ = ["write_circumstances"]
+__all__ = ["hardware", "write_circumstances"]
 
 
 def write_circumstances(place: Path, source: Any) -> None:
@@ -24,7 +24,7 @@ def write_circumstances(place: Path, source: Any) -> None:
     told = {
         "sources": _paths(source),
         "begun": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "hardware": _hardware(),
+        "hardware": hardware(),
         "python": platform.python_version(),
     }
     write_text(place / CIRCUMSTANCES, json.dumps(told, indent=2))
@@ -38,7 +38,8 @@ def _paths(source: Any) -> list[str]:
     return [os.fspath(each) for each in source if isinstance(each, str | os.PathLike)]
 
 
-def _hardware() -> str:
+def hardware() -> str:
+    """The machine: its kind, the cores that may be used, GPUs."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     parts = [f"{platform.machine()}, {cores} core(s)"]
     if torch.cuda.is_available():

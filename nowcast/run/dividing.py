@@ -2,56 +2,137 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import xarray as xr
 
 from nowcast.config import Settings
-from nowcast.cube import Run, is_categorical, iso, label, runs, sequence_of
+from nowcast.cube import Run, is_categorical, iso, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.progress import tell
-from nowcast.windows import BY_PUBLISHER, BY_TIME, PARTS, Sequences, Split, WindowPlan, split, suggest
+from nowcast.run.source import minutes
+from nowcast.sampling import choose as chosen_events
+from nowcast.windows import (
+    BY_EVENT,
+    BY_PUBLISHER,
+    BY_TIME,
+    ENOUGH_STARTS,
+    LEAST_CONTEXT,
+    PARTS,
+    Sequences,
+    Split,
+    WindowPlan,
+    by_events,
+    choose,
+    split,
+)
 
-__all__ = ["cut", "tell_parts", "why_these"]
+__all__ = ["cut", "cut_all", "tell_events", "tell_parts", "tell_windows"]
 
 SHORT = {"training": "train", "validation": "validate", "test": "test"}
 
+RADAR_CONTEXT = 4
+"""Frames of rain that are given, at most, unless more are asked for: they tell the motion, and each one more costs
+starting times."""
+
+WITHOUT = (
+    ((0.8, 0.2, 0.0), "does without a test part"),
+    ((1.0, 0.0, 0.0), "trains on all of it, without validation and test"),
+)
+"""Fractions that need fewer frames than three parts do, and what that means."""
+
+Way = Callable[[int], list[Split]]
+
 
 def cut(cube: xr.DataArray, settings: Settings) -> tuple[int, int, Split]:
-    """Context, horizon and the parts of time, chosen where the settings leave them open.
+    """As `cut_all`, for one cube."""
+    context, horizon, splits = cut_all([cube], settings)
+    return context, horizon, splits[0]
+
+
+def cut_all(cubes: Sequence[xr.DataArray], settings: Settings) -> tuple[int, int, list[Split]]:
+    """Context, horizon and the parts of each cube's time, chosen where the settings leave them open.
+
+    Each cube is cut on its own. Where none of them can be, and what they hold are several events, whole events are
+    parts (`nowcast.windows.by_events`).
 
     Raises
     ------
     InputError
-        Too few frames, by the cube's name.
+        Too few frames, by the cube's name; the next step names the fractions that would do.
     """
-    _require_quantity(cube)
+    for cube in cubes:
+        _require_quantity(cube)
     wanted = settings.windows
-    pieces = runs(cube)
+    in_time, eventwise = _ways(cubes, settings, wanted.fractions)
+    published = _published(cubes[0], settings, in_time)
+    if published is not None:
+        return published
+    asked = {"context": wanted.context, "horizon": wanted.horizon, "longest": _longest(cubes[0])}
     try:
-        sequences = Sequences.of(cube)
-        published = _published(cube, settings, pieces, sequences)
-        if published is not None:
-            return published
-        context, horizon = suggest(
-            pieces,
-            context=wanted.context,
-            horizon=wanted.horizon,
-            fractions=wanted.fractions,
-            embargo=wanted.embargo,
-            sequences=sequences,
-        )
-        parts = split(
-            pieces,
-            window=context + horizon,
-            fractions=wanted.fractions,
-            embargo=wanted.embargo,
-            sequences=sequences,
-        )
+        return choose([in_time, eventwise], **asked)
     except InputError as error:
         raise InputError(
-            f"{label(cube)}: {error.what}", found=error.found, needed=error.needed, next_step=error.next_step
+            error.what,
+            found=error.found,
+            needed=error.needed,
+            next_step="; or ".join(text for text in (error.next_step, _instead(cubes, settings)) if text),
         ) from error
-    return context, horizon, parts
+
+
+def _longest(cube: xr.DataArray) -> int | None:
+    return RADAR_CONTEXT if chosen_events(cube) == "rain" else None
+
+
+def _ways(cubes: Sequence[xr.DataArray], settings: Settings, fractions: tuple[float, float, float]) -> tuple[Way, Way]:
+    """From the frames of a window to splits: of each cube on its own, and by events."""
+    embargo = settings.windows.embargo
+    known = [(cube, runs(cube), Sequences.of(cube)) for cube in cubes]
+
+    def alone(cube: xr.DataArray, pieces: list[Run], sequences: Sequences | None, window: int) -> Split:
+        try:
+            return split(pieces, window=window, fractions=fractions, embargo=embargo, sequences=sequences)
+        except InputError as error:
+            what = f"{label(cube)}: {error.what}"
+            raise InputError(what, found=error.found, needed=error.needed, next_step=error.next_step) from error
+
+    def in_time(window: int) -> list[Split]:
+        return [alone(*each, window) for each in known]
+
+    def eventwise(window: int) -> list[Split]:
+        for each in known:
+            if each[2] is not None and each[2].parts is not None:
+                raise InputError(f"{label(each[0])}: was published in parts")
+            try:
+                alone(*each, window)
+            except InputError:
+                continue
+            raise InputError(f"{label(each[0])}: can be cut on its own")
+        return by_events(cubes, window=window, fractions=fractions, embargo=embargo)
+
+    return in_time, eventwise
+
+
+def _instead(cubes: Sequence[xr.DataArray], settings: Settings) -> str:
+    """The fractions with which it would work, with a context that tells motion; empty if there are none."""
+    wanted = settings.windows
+    parts = sum(share > 0 for share in wanted.fractions)
+    for fractions, meaning in WITHOUT:
+        if sum(share > 0 for share in fractions) >= parts:
+            continue
+        try:
+            context, _, _ = choose(
+                _ways(cubes, settings, fractions),
+                context=wanted.context,
+                horizon=wanted.horizon,
+                longest=_longest(cubes[0]),
+            )
+        except InputError:
+            continue
+        if wanted.context or context >= LEAST_CONTEXT:
+            return f"--fractions {','.join(f'{share:g}' for share in fractions)} {meaning}"
+    return ""
 
 
 def _require_quantity(cube: xr.DataArray) -> None:
@@ -70,9 +151,7 @@ def _require_quantity(cube: xr.DataArray) -> None:
     )
 
 
-def _published(
-    cube: xr.DataArray, settings: Settings, pieces: list[Run], sequences: Sequences | None
-) -> tuple[int, int, Split] | None:
+def _published(cube: xr.DataArray, settings: Settings, in_time: Way) -> tuple[int, int, list[Split]] | None:
     """The context and horizon that others score this dataset with, where the user leaves one open and they fit."""
     wanted = settings.windows
     context = wanted.context or cube.attrs.get("suggested_context")
@@ -80,25 +159,45 @@ def _published(
     if not context or not horizon:
         return None
     try:
-        parts = split(
-            pieces,
-            window=context + horizon,
-            fractions=wanted.fractions,
-            embargo=wanted.embargo,
-            sequences=sequences,
-        )
+        return int(context), int(horizon), in_time(int(context) + int(horizon))
     except InputError:
         return None
-    return int(context), int(horizon), parts
 
 
-def why_these(cube: xr.DataArray, settings: Settings, context: int, horizon: int) -> str:
-    """Where context and horizon come from."""
-    if settings.windows.context and settings.windows.horizon:
-        return "as asked"
-    if (context, horizon) == (cube.attrs.get("suggested_context"), cube.attrs.get("suggested_horizon")):
-        return "as this dataset is commonly scored"
-    return "the longest that leaves enough to learn from"
+def tell_windows(cube: xr.DataArray, settings: Settings, context: int, horizon: int, *, starts: int) -> None:
+    """Context and horizon, and where they come from.
+
+    Parameters
+    ----------
+    starts
+        Training starting times.
+    """
+    asked = settings.windows
+    why = "the longest that leaves enough to learn from"
+    if asked.context and asked.horizon:
+        why = "as asked"
+    elif (context, horizon) == (cube.attrs.get("suggested_context"), cube.attrs.get("suggested_horizon")):
+        why = "as this dataset is commonly scored"
+    elif starts < ENOUGH_STARTS:
+        why = "few frames are at hand"
+    ahead = minutes(horizon * (time_step(cube) or 0.0))
+    tell(f"windows  {context} frames in, {horizon} out ({ahead} ahead): {why}")
+    if not asked.context and context < LEAST_CONTEXT:
+        tell(f"beware   from {context} frame(s) in hardly any motion can be told: give more frames")
+        instead = _instead([cube], settings)
+        if instead:
+            tell(f"         or {instead}")
+
+
+def tell_events(splits: Sequence[Split]) -> None:
+    """That whole events are parts, where they are."""
+    if splits[0].basis != BY_EVENT:
+        return
+    halved = any(each.embargo for each in splits)
+    last = ", but for the last, which is cut into validation and test" if halved else ""
+    tell(f"split    by events: too short to be cut in three, each is one part as a whole{last}")
+    if not any(each.test for each in splits):
+        tell("beware   no event is left to test on: the last of three would be the test part")
 
 
 def tell_parts(cube: xr.DataArray, parts: Split, plans: dict[str, WindowPlan]) -> None:
@@ -106,6 +205,8 @@ def tell_parts(cube: xr.DataArray, parts: Split, plans: dict[str, WindowPlan]) -
     counted = "counted_from" in cube["time"].attrs
     _tell_basis(cube, parts)
     for name in PARTS:
+        if not parts.part(name):
+            continue
         stretch = time[parts.frames(name)]
         patches = len(plans[name].corners)
         held = len({sequence[run.start] for run in parts.part(name)})
@@ -116,8 +217,8 @@ def tell_parts(cube: xr.DataArray, parts: Split, plans: dict[str, WindowPlan]) -
         )
     if parts.embargo:
         tell(f"embargo  {parts.embargo} frames between the parts, in none of them")
-    tested = len(plans["test"].starts)
-    if tested < 10:
+    tested = len(plans["test"].starts) if "test" in plans else None
+    if tested is not None and tested < 10:
         tell(f"beware   {tested} starting time(s) to test on say little: give more frames to know more")
     if parts.basis == BY_TIME and not counted and len(np.unique(time)) < len(time):
         tell("beware   sequences share times: training and test may hold the same hours at other places")
@@ -125,7 +226,7 @@ def tell_parts(cube: xr.DataArray, parts: Split, plans: dict[str, WindowPlan]) -
 
 def _tell_basis(cube: xr.DataArray, parts: Split) -> None:
     if "part" not in cube.coords:
-        if parts.basis != BY_TIME:
+        if parts.basis not in (BY_TIME, BY_EVENT):
             tell(f"split    by {parts.basis}: none is in two parts")
         return
     held = set(np.unique(cube["part"].values.astype(str)).tolist())

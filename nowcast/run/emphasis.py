@@ -36,12 +36,13 @@ def drawn_by(parts: Sequence[Prepared], place: Path) -> Callable[[int], np.ndarr
     wanted = parts[0].settings.sampling
     if wanted.events in (None, "none") and wanted.weights is None:
         return None
+    learnt = [(number, part) for number, part in enumerate(parts, 1) if "training" in part.plans]
     chances = [
         np.ones(len(part.plans["training"])) if wanted.events in (None, "none") else _by_events(part, place, number)
-        for number, part in enumerate(parts, 1)
+        for number, part in learnt
     ]
     if wanted.weights is not None:
-        chances = _weighted(chances, wanted.weights)
+        chances = _weighted(chances, [wanted.weights[number - 1] for number, _ in learnt])
     together = np.concatenate(chances)
     together *= max(1, int(together.sum() + 1e-6)) / together.sum()
     seed = parts[0].settings.training.seed
@@ -57,7 +58,7 @@ def turned(parts: Sequence[Prepared]) -> Augmentation | None:
         What is asked for has no meaning on a grid.
     """
     asked = parts[0].settings.training.augment or "none"
-    each = [symmetries(part.cube, part.plans["training"].patch, asked) for part in parts]
+    each = [symmetries(part.cube, part.patch, asked) for part in parts if "training" in part.plans]
     allowed = [symmetry for symmetry in each[0] if all(symmetry in other for other in each)]
     if len(allowed) < 2:
         if asked != "none":

@@ -82,7 +82,8 @@ def evaluate(
             observed = cube_from(source, options=options)
         else:
             told = {**remembered(own.attrs.get(READ_AS)), **given(options)}
-            observed = cube_from(source, variable=name, channel=channel, options=told)
+            renamed = variable is None and bool(told.get("zr") or told.get("classes"))  # from another name in the file
+            observed = cube_from(source, variable=None if renamed else name, channel=channel, options=told)
         beside = {each: baseline(each, observed, predicted, thresholds=thresholds) for each in baselines}
         scores = score_beside_baselines(predicted, observed, beside, thresholds=thresholds, scales=scales)
         if picture is not None:

@@ -23,7 +23,7 @@ from nowcast.readers import reading
 from nowcast.run import folder
 from nowcast.run.circumstances import write_circumstances
 from nowcast.run.emphasis import drawn_by, turned
-from nowcast.run.judging import judge
+from nowcast.run.judging import judge, unscored
 from nowcast.run.learning import objective, settled
 from nowcast.run.memory import fitted_into_memory
 from nowcast.run.preparing import Prepared
@@ -58,6 +58,7 @@ def fit(
     horizon: int | None = None,
     stride: int | None = None,
     patch: int | None = None,
+    fractions: Sequence[float] | None = None,
     gaps: str | None = None,
     max_missing: int | None = None,
     scaling: str | None = None,
@@ -88,6 +89,7 @@ def fit(
     source
         A cube `(time, channel, y, x)`, or paths. Several cubes of one quantity and time step, or paths that make
         several, are one training set: patches come from each, scaled by the statistics of all, split each on its own.
+        Where each is too short for that, whole events are parts: the last is the test, the one before it validation.
     run
         The folder to write to; None: `runs/<name>-<date>-<time>`.
     resume
@@ -99,6 +101,9 @@ def fit(
         these the one in which less changes in the training part. For the cascade auto if None, else still.
     output
         `"mean"`, or `"chances"` to reach thresholds beside it. For the cascade chances if None, else mean.
+    fractions
+        Shares of the windows for training, validation and test, 0.7, 0.15, 0.15 if None. `(0.8, 0.2, 0)` leaves no test
+        part, so that nothing is scored; `(1, 0, 0)` no validation either, so that the last weights are kept.
     precision
         Of convolutions: `"float32"` or `"bfloat16"`, for GPUs; what they are added to stays float32.
     low_memory
@@ -120,6 +125,7 @@ def fit(
     -------
     xarray.Dataset
         The scores on the test part (see `nowcast.evaluate`); attributes `run` and `model_file` tell where all lies.
+        Without a test part no variable is in it, the coordinates `forecaster` (the model) and `lead_time` alone.
 
     Raises
     ------
@@ -165,7 +171,9 @@ def _train(parts: Sequence[Prepared], place: Path, *, resume: bool) -> xr.Datase
     folder.begin(place, prepared.fingerprint() | others, resume=resume)
     torch.manual_seed(settings.training.seed)
     forecaster = prepared.forecaster()
-    loaders = [_loader(parts, "training", place=place), _loader(parts, "validation")]
+    loaders = [_loader(parts, "training", place=place)]
+    if any("validation" in part.plans for part in parts):
+        loaders.append(_loader(parts, "validation"))
     try:
         return _fitted(parts, forecaster, loaders, place, resume=resume)
     finally:
@@ -176,8 +184,9 @@ def _train(parts: Sequence[Prepared], place: Path, *, resume: bool) -> xr.Datase
 def _loader(parts: Sequence[Prepared], name: str, *, place: Path | None = None) -> Loader:
     """Of a part; training windows are drawn and turned as the settings say, which the run's folder `place` records."""
     settings = parts[0].settings
+    held = [part for part in parts if name in part.plans]
     made = Loader(
-        [Windows(part.cube, part.plans[name], part.scaler, masked=part.masked, held=part.held) for part in parts],
+        [Windows(part.cube, part.plans[name], part.scaler, masked=part.masked, held=part.held) for part in held],
         batch=parts[0].batch,
         shuffle=name == "training",
         seed=settings.training.seed,
@@ -210,6 +219,9 @@ def _fitted(
     parameters = sum(p.numel() for p in forecaster.parameters())
     tell(f"model    {settings.model.name}, {parameters:,} parameters")
     fitted_into_memory(prepared, forecaster)
+    validation = loaders[1] if len(loaders) > 1 else None
+    if validation is None:
+        tell("beware   no validation part: the last weights are kept, were they worse, and nothing ends it early")
     epochs, max_minutes = settings.training.epochs, settings.training.max_minutes
     if resume and epochs is not None:
         budget = training.Budget(epochs, max_minutes, "as the run was begun")
@@ -218,7 +230,7 @@ def _fitted(
             forecaster,
             loss,
             loaders[0],
-            loaders[1],
+            validation,
             epochs=epochs,
             max_minutes=max_minutes,
             adversarial=settings.training.adversarial,
@@ -236,7 +248,7 @@ def _fitted(
         forecaster,
         loss,
         loaders[0],
-        loaders[1],
+        validation,
         folder=place,
         budget=budget,
         optimiser=settings.training.optimiser,
@@ -247,15 +259,20 @@ def _fitted(
         precision=settings.training.precision,
         resume=resume,
     )
-    tell(
-        f"trained  {outcome.steps} steps, {outcome.ended}; validation {outcome.best_validation:.5f}, "
-        f"persistence {outcome.persistence:.5f}"
-    )
+    judged_by = f"; validation {outcome.best_validation:.5f}, persistence {outcome.persistence:.5f}"
+    tell(f"trained  {outcome.steps} steps, {outcome.ended}{'' if validation is None else judged_by}")
     card = _card(parts)
     model_file.save(place / folder.MODEL, forecaster, card)
+    return _judged(parts, forecaster, card, place)
+
+
+def _judged(parts: Sequence[Prepared], forecaster: Forecaster, card: model_file.Card, place: Path) -> xr.Dataset:
+    """The scores of the first cube with a test part, written as those of the others are; empty if there is none."""
     judged, verdicts = [], []
     for number, part in enumerate(parts, 1):
-        scores = judge(part, forecaster, place / folder.numbered(folder.PICTURE, number))
+        if "test" not in part.plans:
+            continue
+        scores = judge(part, forecaster, place / folder.numbered(folder.PICTURE, number), learnt_from=parts)
         scores.attrs.update(run=str(place), model_file=str(place / folder.MODEL))
         table = place / folder.numbered(folder.SCORES, number)
         write_dataset(scores, table)
@@ -265,6 +282,9 @@ def _fitted(
         if len(parts) > 1:
             ours, still = (float(scores["mse"].isel(forecaster=i).mean()) for i in (0, 1))
             tell(f"scores   cube {number}: MSE {ours / still:.3f} of persistence's; {table}")
+    if not judged:
+        scores = unscored(parts[0])
+        return scores.assign_attrs(run=str(place), model_file=str(place / folder.MODEL))
     model_file.save(place / folder.MODEL, forecaster, replace(card, verdict=record(verdicts)))
     return judged[0]
 
@@ -287,7 +307,9 @@ def _card(parts: Sequence[Prepared]) -> model_file.Card:
         horizon=prepared.plans["training"].horizon,
         masked=prepared.masked,
         trained_on={
-            "source": ", ".join(str(part.cube.encoding.get("source", "a cube in memory")) for part in parts),
+            "source": ", ".join(
+                str(part.cube.encoding.get("source", "a cube in memory")) for part in parts if part.split.training
+            ),
             "first": iso(time[first]),
             "last": iso(time[last]),
         },

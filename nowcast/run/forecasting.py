@@ -94,6 +94,8 @@ def forecast(
         forecaster, card = model_file.load(path)
         model_file.require(card, cube, path=path)
         tell(f"model    {path} ({card.model}, {card.context} frames in, {card.horizon} out)")
+        if not card.verdict:
+            tell("beware   nothing is known of this model's skill: it was never scored on a test part")
         for line in losses(card.verdict, step=card.time_step_seconds):
             tell(f"beware   {line}")
         most = card.gaps["most"]

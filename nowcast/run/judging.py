@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from nowcast import products, report
 from nowcast.atomic import replacing
+from nowcast.cube import grid_step, time_step
 from nowcast.models import Forecaster
 from nowcast.progress import tell
 from nowcast.rollout import usable_references, with_empty_marked
@@ -18,16 +21,19 @@ from nowcast.run.preparing import Prepared
 from nowcast.run.showcase import cases_beside, keep_cases
 from nowcast.timeline import absent_frames
 
-__all__ = ["judge"]
+__all__ = ["judge", "unscored"]
 
 MOST_SCORED = 20_000_000
 """Pixels of forecasts that are scored at the end of fit, about a minute's work on two cores."""
 
 
-def judge(prepared: Prepared, forecaster: Forecaster, picture: Path) -> xr.Dataset:
+def judge(
+    prepared: Prepared, forecaster: Forecaster, picture: Path, *, learnt_from: Sequence[Prepared] = ()
+) -> xr.Dataset:
     """Whole-field forecasts from the test part's reference times, scored beside baselines; one of them drawn.
 
-    Beside persistence and advection stands the climatology of the training part, which is not drawn.
+    Beside persistence and advection stands the climatology of the training part, which is not drawn; of whole events,
+    that of the first cube of `learnt_from` that was trained on, if it is on the same grid.
     """
     settings, window = prepared.settings, prepared.plans["test"]
     most = max(1, min(settings.scores.most_references, MOST_SCORED // (window.horizon * prepared.cube[0].size)))
@@ -51,11 +57,10 @@ def judge(prepared: Prepared, forecaster: Forecaster, picture: Path) -> xr.Datas
         gaps=prepared.gaps,
     )
     beside = {name: computed(baseline(name, prepared.cube, predicted)) for name in USUAL}
-    known = [index for index in prepared.split.frames("training") if not absent_frames(prepared.cube)[index]]
     scores = score_beside_baselines(
         predicted,
         prepared.cube,
-        {**beside, "climatology": climatology(prepared.cube, known, predicted)},
+        {**beside, **_climatology([prepared, *learnt_from], predicted)},
         thresholds=settings.scores.thresholds,
         scales=settings.scores.scales,
     )
@@ -63,3 +68,26 @@ def judge(prepared: Prepared, forecaster: Forecaster, picture: Path) -> xr.Datas
         report.picture(products.mean(predicted), prepared.cube, aside, beside=drawn(beside))
     keep_cases(products.mean(predicted), prepared.cube, cases_beside(picture), others=drawn(beside))
     return scores
+
+
+def unscored(prepared: Prepared) -> xr.Dataset:
+    """What stands for scores where there is no test part: no variable; what could have them, told with what to do."""
+    window, name = next(iter(prepared.plans.values())), prepared.settings.model.name
+    step = np.timedelta64(round((time_step(prepared.cube) or 0.0) * 1e9), "ns")
+    tell("scores   none: there is no test part. On another event:")
+    tell("         nowcast forecast OTHER --every -o f.nc --run RUN; nowcast evaluate f.nc OTHER")
+    return xr.Dataset(
+        coords={"forecaster": [name], "lead_time": np.arange(1, window.horizon + 1) * step},
+        attrs={"variable": str(prepared.cube.name), "units": str(prepared.cube.attrs.get("units", ""))},
+    )
+
+
+def _climatology(parts: Sequence[Prepared], predicted: xr.DataArray | xr.Dataset) -> dict[str, xr.DataArray]:
+    """Of the training part of the first of the cubes that has one, on the first one's grid."""
+    first = parts[0].cube
+    for part in parts:
+        absent = absent_frames(part.cube)
+        known = [index for index in part.split.frames("training") if not absent[index]]
+        if known and part.cube.shape[1:] == first.shape[1:] and grid_step(part.cube) == grid_step(first):
+            return {"climatology": climatology(part.cube, known, predicted)}
+    return {}

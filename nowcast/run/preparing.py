@@ -9,27 +9,29 @@ import numpy as np
 import xarray as xr
 
 from nowcast.config import Settings
-from nowcast.cube import grid_step, iso, label, time_step
+from nowcast.cube import grid_step, iso, label
 from nowcast.errors import InputError
 from nowcast.losses import SMALLEST, THRESHOLDED
 from nowcast.models import Forecaster, build
 from nowcast.progress import tell
 from nowcast.run.bridging import bridged, tell_bridged
-from nowcast.run.dividing import cut, tell_parts, why_these
+from nowcast.run.dividing import cut, tell_events, tell_parts, tell_windows
 from nowcast.run.modelling import batch_for, chances, frame_for, is_fed_back, network, patch_for
-from nowcast.run.source import minutes
 from nowcast.sampling import choose
 from nowcast.scaling import Scaler, Statistics
 from nowcast.timeline import absent_frames, with_absent_marked
 from nowcast.verification import require_scorable
-from nowcast.windows import PARTS, Split, WindowPlan, plan
+from nowcast.windows import PARTS, Split, WindowPlan, plan, starts_of
 
 __all__ = ["Prepared", "prepare"]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A cube, and how it is cut, scaled and learnt from; `settings` are resolved: nothing is left to be chosen."""
+    """A cube, and how it is cut, scaled and learnt from; `settings` are resolved: nothing is left to be chosen.
+
+    `plans` has the parts that are not empty. Of a cube without a training part, what is learnt from one is another's.
+    """
 
     cube: xr.DataArray
     settings: Settings
@@ -43,7 +45,12 @@ class Prepared:
     @property
     def batch(self) -> int:
         """Windows a step."""
-        return self.settings.training.batch or batch_for(max(self.plans["training"].patch))
+        return self.settings.training.batch or batch_for(max(self.patch))
+
+    @property
+    def patch(self) -> tuple[int, int]:
+        """Rows and columns of a window."""
+        return next(iter(self.plans.values())).patch
 
     @property
     def gaps(self) -> dict[str, Any]:
@@ -83,11 +90,24 @@ class Prepared:
         }
 
 
-def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
+def prepare(
+    cube: xr.DataArray,
+    settings: Settings,
+    *,
+    divided: tuple[int, int, Split] | None = None,
+    taught: Prepared | None = None,
+) -> Prepared:
     """Bridge gaps, cut, scale and check; the training part is read once.
 
     Frames of the file that hold no value at all count as absent in the training part, where reading shows them; in the
     other parts they are frames whose every pixel is missing. With `--gaps skip` they are that everywhere.
+
+    Parameters
+    ----------
+    divided
+        Context, horizon and split, where they were settled for several cubes together; None: they are settled here.
+    taught
+        Whose scaler and statistics are taken where this cube has no training part.
 
     Raises
     ------
@@ -95,29 +115,28 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
         Too few frames, no value, or settings that this cube cannot be fitted or scored with.
     """
     source = cube
-    cube, told = bridged(cube, settings, context_of=lambda bridge: cut(bridge, settings)[0])
+    cube, told = bridged(cube, settings, context_of=lambda bridge: (divided or cut(bridge, settings))[0])
     wanted = told.windows
-    context, horizon, parts = cut(cube, told)
-    step = time_step(cube) or 0.0
-    why = why_these(cube, settings, context, horizon)
-    tell(f"windows  {context} frames in, {horizon} out ({minutes(horizon * step)} ahead): {why}")
+    context, horizon, parts = cut(cube, told) if divided is None else divided
+    if parts.training:
+        starts = len(starts_of(parts.training, context + horizon))
+        tell_windows(cube, settings, context, horizon, starts=starts)
+    if divided is None:
+        tell_events([parts])
     model = network(settings, cube)
     side = wanted.patch or min(patch_for(model), max(cube.sizes["y"], cube.sizes["x"]))
     patch = (min(side, cube.sizes["y"]), min(side, cube.sizes["x"]))
     _require_learnable(cube, settings.model_copy(update={"model": model}), patch, horizon)
     teaching = settings.training.teaching or ("scheduled" if is_fed_back(model) else "none")
     require_scorable(cube, thresholds=settings.scores.thresholds, scales=settings.scores.scales)
-    frames = np.array(parts.frames("training"))
+    frames = np.array(parts.frames("training"), dtype=int)
     frames = frames[~absent_frames(cube)[frames]]
-    training = cube.isel(time=frames)
-    statistics = Statistics.of(training)
-    scaler = Scaler.fit(training, method=settings.scaling.method, statistics=statistics)
-    tell(f"scaling  {scaler}")
-    if statistics.missing:
-        share = statistics.missing / training.size
-        tell(f"missing  {share:.1%} of the training pixels: out of loss and scores, and shown to the model")
+    if taught is None or parts.training:
+        statistics, scaler = _learnt(cube.isel(time=frames), settings)
+    else:
+        statistics, scaler = taught.statistics, taught.scaler
     joined = cube
-    if wanted.gaps != "skip":
+    if wanted.gaps != "skip" and parts.training:
         cube = with_absent_marked(cube, frames[statistics.empty])
     plans = {
         name: plan(
@@ -132,25 +151,33 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
             most_absent=wanted.max_missing or 0,
         )
         for name in PARTS
+        if parts.part(name)
     }
     if wanted.gaps != "skip":
         tell_bridged(source, joined, cube, plans, wanted)
     tell_parts(cube, parts, plans)
     masked = wanted.gaps != "skip" or statistics.missing > 0
-    if model.frame == "auto":
+    if model.frame == "auto" and parts.training:
         model = model.model_copy(update={"frame": frame_for(cube, plans["training"], scaler)})
-    told_of = chances(cube, statistics, scaler, settings.scores.thresholds) if model.output == "chances" else {}
+    told_of: dict[str, Any] = {}
+    if model.output == "chances" and parts.training:
+        told_of = chances(cube, statistics, scaler, settings.scores.thresholds)
     own = model.name == "cascade"
     resolved = settings.model_copy(
         update={
             "model": model,
             "data": settings.data.model_copy(update={"variable": str(cube.name)}),
             "windows": wanted.model_copy(
-                update={"context": context, "horizon": horizon, "patch": side, "embargo": parts.embargo or None}
+                update={
+                    "context": context,
+                    "horizon": horizon,
+                    "patch": side,
+                    "embargo": parts.embargo or wanted.embargo,
+                }
             ),
             "scaling": settings.scaling.model_copy(update={"method": scaler.method}),
             "sampling": settings.sampling.model_copy(
-                update={"events": settings.sampling.events or ("rain" if own and choose(cube) == "rain" else "none")}
+                update={"events": settings.sampling.events or _drawn_by(cube, settings)}
             ),
             "training": settings.training.model_copy(
                 update={
@@ -162,6 +189,23 @@ def prepare(cube: xr.DataArray, settings: Settings) -> Prepared:
         }
     )
     return Prepared(cube, resolved, parts, plans, scaler, masked=masked, statistics=statistics, chances=told_of)
+
+
+def _learnt(training: xr.DataArray, settings: Settings) -> tuple[Statistics, Scaler]:
+    """Of the training part."""
+    statistics = Statistics.of(training)
+    scaler = Scaler.fit(training, method=settings.scaling.method, statistics=statistics)
+    tell(f"scaling  {scaler}")
+    if statistics.missing:
+        share = statistics.missing / training.size
+        tell(f"missing  {share:.1%} of the training pixels: out of loss and scores, and shown to the model")
+    return statistics, scaler
+
+
+def _drawn_by(cube: xr.DataArray, settings: Settings) -> str:
+    """What windows are drawn by where nobody says: for the cascade by rain, unless cubes have shares of their own."""
+    free = settings.model.name == "cascade" and settings.sampling.weights is None
+    return "rain" if free and choose(cube) == "rain" else "none"
 
 
 def _require_learnable(cube: xr.DataArray, settings: Settings, patch: tuple[int, int], horizon: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import os
@@ -51,7 +50,7 @@ def report(
     Raises
     ------
     InputError
-        No such folder or file, a run that was not scored yet, or a file that holds no scores.
+        No such folder or file, a run that was not scored yet though it has a test part, or a file without scores.
     MachineError
         The disk is full, or the place may not be written.
     """
@@ -82,35 +81,44 @@ def _from_scores(scores: xr.Dataset, title: str, path: Path | None) -> str:
 
 
 def _from_run(run: Path) -> str:
-    if not (run / folder.SCORES).is_file():
+    parts = _parts(run)
+    if not parts:
         begun = (run / folder.BEGUN).is_file()
         raise InputError(
             f"{run}: the run is not scored yet" if begun else f"{run}: no run",
             found=f"no {folder.SCORES}",
             next_step=f"nowcast fit PATH --resume --run {run}" if begun else "train one: nowcast fit PATH",
         )
-    parts = []
-    for number in itertools.count(1):
-        table = run / folder.numbered(folder.SCORES, number)
-        if not table.is_file():
-            break
-        cases = run / folder.numbered(folder.CASES, number)
-        kept = _opened(cases) if cases.is_file() else None
-        audit = _json(run / folder.numbered(folder.SPLIT, number))
-        parts.append(Part(_scores(table), audit if isinstance(audit, dict) and "parts" in audit else None, kept))
     told = _json(run / folder.CIRCUMSTANCES)
     circumstances = told if isinstance(told, dict) else {}
     model = run / folder.MODEL
     facts = _facts(model, circumstances) if model.is_file() else {}
+    scored = [part.scores for part in parts if part.scores is not None]
     known = Known(
         facts=facts,
         history=_history(run / folder.HISTORY),
         commands=_commands(run, circumstances.get("sources") or []),
-        made=_made(parts[0].scores),
+        made=_made(scored[0]) if scored else f"nowcast {__version__}",
     )
-    scores = parts[0].scores
-    variable = str(scores.attrs.get("variable", "scores")).replace("_", " ")
+    variable = str(scored[0].attrs.get("variable", "scores")).replace("_", " ") if scored else "not scored"
     return page(f"{run.resolve().name}: {variable}", parts, known)
+
+
+def _parts(run: Path) -> list[Part]:
+    """Of each cube its scores and its split; none where a cube that has a test part lacks scores."""
+    parts: list[Part] = []
+    number, done = 1, (run / folder.MODEL).is_file()
+    while True:
+        table, cases = (run / folder.numbered(name, number) for name in (folder.SCORES, folder.CASES))
+        told = _json(run / folder.numbered(folder.SPLIT, number))
+        audit = told if isinstance(told, dict) and "parts" in told else None
+        scores = _scores(table) if table.is_file() else None
+        if scores is None and (audit is None or not done):
+            return parts
+        if scores is None and audit is not None and audit["parts"].get("test", {}).get("frames"):
+            return []
+        parts.append(Part(scores, audit, _opened(cases) if cases.is_file() else None))
+        number += 1
 
 
 def _made(scores: xr.Dataset) -> str:

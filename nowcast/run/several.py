@@ -16,11 +16,15 @@ from nowcast.cube import grid_step, label, time_step
 from nowcast.errors import InputError
 from nowcast.progress import tell
 from nowcast.readers.kinds import OtherKindError
+from nowcast.run.bridging import bridged
+from nowcast.run.dividing import cut_all, tell_events
 from nowcast.run.modelling import chances, network, patch_for
 from nowcast.run.preparing import Prepared, prepare
 from nowcast.run.source import Source, cube_from, minutes
 from nowcast.scaling import Scaler, Statistics
+from nowcast.timeline import with_absent_frames
 from nowcast.units import rain_rate_of_one, spelled
+from nowcast.windows import Split
 
 __all__ = ["Sources", "cubes_from", "in_units", "prepare_all"]
 
@@ -84,7 +88,7 @@ def in_units(cube: xr.DataArray, *, name: str, units: str | None) -> xr.DataArra
 
 
 def prepare_all(cubes: Sequence[xr.DataArray], settings: Settings) -> list[Prepared]:
-    """Cut each on its own, scale all by the statistics of all training parts; windows of all have one shape.
+    """Cut each on its own, or by events; scale all by the statistics of all training parts; windows have one shape.
 
     Raises
     ------
@@ -100,21 +104,25 @@ def prepare_all(cubes: Sequence[xr.DataArray], settings: Settings) -> list[Prepa
     side = min(most, *(min(cube.sizes["y"], cube.sizes["x"]) for cube in cubes))
     windows = settings.windows.model_copy(update={"patch": settings.windows.patch or side})
     told = settings.model_copy(update={"windows": windows})
+    context, horizon, splits = _divided(cubes, told)
+    tell_events(splits)
     parts: list[Prepared] = []
-    for number, cube in enumerate(cubes, 1):
+    for number, (cube, split) in enumerate(zip(cubes, splits, strict=True), 1):
         tell(f"cube {number}   {label(cube)}{_told_grid(cubes[0], cube)}")
-        parts.append(prepare(cube, told))
+        parts.append(
+            prepare(
+                cube, told, divided=(context, horizon, split), taught=next((p for p in parts if p.split.training), None)
+            )
+        )
         settled = parts[0].settings
         told = told.model_copy(
             update={
-                "windows": windows.model_copy(
-                    update={"context": settled.windows.context, "horizon": settled.windows.horizon}
-                ),
+                "windows": windows.model_copy(update={"context": context, "horizon": horizon}),
                 "scaling": settled.scaling,
                 "model": settled.model,
             }
         )
-    shapes = {part.plans["training"].patch for part in parts}
+    shapes = {part.patch for part in parts}
     if len(shapes) > 1:
         raise InputError(
             "patches of one shape do not fit into all cubes",
@@ -122,14 +130,32 @@ def prepare_all(cubes: Sequence[xr.DataArray], settings: Settings) -> list[Prepa
             next_step=f"--patch {side}",
         )
     first = parts[0]
-    together = Statistics.together([part.statistics for part in parts])
+    learnt = [part for part in parts if part.split.training]
+    together = Statistics.together([part.statistics for part in learnt])
     scaler = Scaler.fit(first.cube, method=first.scaler.method, statistics=together)
-    tell(f"scaling  of all {len(parts)} cubes: {scaler.method}, by the statistics of their training parts together")
+    if len(learnt) > 1:
+        tell(
+            f"scaling  of all {len(learnt)} cubes: {scaler.method}, by the statistics of their training parts together"
+        )
     masked = any(part.masked for part in parts)
     told_of = chances(first.cube, together, scaler, settings.scores.thresholds) if first.chances else {}
     # each file may name the quantity in its own way: what is asked for again is what was asked for
     told = first.settings.model_copy(update={"data": settings.data})
     return [replace(part, scaler=scaler, masked=masked, settings=told, chances=told_of) for part in parts]
+
+
+def _divided(cubes: Sequence[xr.DataArray], settings: Settings) -> tuple[int, int, list[Split]]:
+    """Of the cubes as they are cut: with absent frames in their short gaps, if those are to be bridged."""
+
+    def chosen(_: xr.DataArray) -> int:
+        most = settings.windows.max_missing or 1
+        return cut_all([with_absent_frames(cube, most=most) for cube in cubes], settings)[0]
+
+    told, joined = settings, []
+    for cube in cubes:
+        bridge, told = bridged(cube, told, context_of=chosen)
+        joined.append(bridge)
+    return cut_all(joined, told)
 
 
 def _like(first: xr.DataArray, cube: xr.DataArray) -> xr.DataArray:

@@ -56,7 +56,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended. The forecaster given to `fit` then holds the best weights; `steps` are its own."""
+    """How a training ended. The forecaster given to `fit` then holds the best weights; `steps` are its own.
+
+    Without a validation part these are the last weights, and both losses are NaN.
+    """
 
     epochs: int
     steps: int
@@ -69,7 +72,7 @@ def plan_budget(
     forecaster: Forecaster,
     loss: Loss,
     training: Loader,
-    validation: Loader,
+    validation: Loader | None,
     *,
     epochs: int | None = None,
     max_minutes: float | None = None,
@@ -81,7 +84,7 @@ def plan_budget(
 
     Parameters
     ----------
-    adversarial, curriculum, precision
+    validation, adversarial, curriculum, precision
         As `fit`: such steps take another time.
 
     Raises
@@ -107,7 +110,7 @@ def plan_budget(
             torch.cuda.synchronize()
         durations.append(time.perf_counter() - start)
     step = min(durations[1:])
-    epoch = step * (len(training) + len(validation) / 3)
+    epoch = step * (len(training) + (0 if validation is None else len(validation) / 3))
     minutes = DEFAULT_MINUTES if max_minutes is None else max_minutes
     possible = 0.95 * minutes * 60 / epoch
     most = MOST_EPOCHS if epochs is None else epochs
@@ -121,7 +124,7 @@ def fit(
     forecaster: Forecaster,
     loss: Loss,
     training: Loader,
-    validation: Loader,
+    validation: Loader | None,
     *,
     folder: Path,
     budget: Budget,
@@ -140,8 +143,10 @@ def fit(
 
     Parameters
     ----------
+    validation
+        None: nothing tells which weights are best; the last ones are kept, and it does not end early.
     folder
-        `history.jsonl` and `checkpoints/{best,last}.ckpt` are written here.
+        `history.jsonl` and `checkpoints/{best,last}.ckpt` are written here; no `best` without validation.
     patience
         Epochs without a better validation loss after which training ends.
     adversarial
@@ -178,15 +183,15 @@ def fit(
                 found=f"{done} epoch(s) done",
                 next_step=f"--epochs {2 * done} to go on",
             )
-    best = Best(checkpoints)
+    best = None if validation is None else Best(checkpoints)
     latest = ModelCheckpoint(checkpoints, filename="last", save_top_k=1, enable_version_counter=False)
     stopping = Patience(patience)
     interruptible = Interruptible()
     callbacks: list[L.Callback] = [
         EpochOrders(),
-        best,
+        *([] if best is None else [best]),
         latest,
-        stopping,
+        *([] if best is None else [stopping]),
         interruptible,
         History(folder / "history.jsonl"),
     ]
@@ -206,6 +211,7 @@ def fit(
     with bar("fit", total=budget.epochs) as line, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+        warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
         # Lightning 2.6 asks torch 2.13 in an old way.
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
         trainer = L.Trainer(
@@ -223,11 +229,12 @@ def fit(
         finally:
             interruptible.give_back()  # after an error Lightning calls no teardown of callbacks
     steps = task.taken
-    if best.best_model_path:
+    if best is not None and best.best_model_path:
         state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
         task.load_state_dict(state)
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    least = metrics.get("validation", math.nan) if best.best_model_score is None else float(best.best_model_score)
+    score = None if best is None else best.best_model_score
+    least = metrics.get("validation", math.nan) if score is None else float(score)
     return Outcome(
         epochs=trainer.current_epoch,
         steps=steps,

@@ -113,10 +113,9 @@ class Progress(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         values = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        text = (
-            f"epoch {trainer.current_epoch + 1}/{self.epochs}  training {values.get('training', 0):.5f}  "
-            f"validation {values.get('validation', 0):.5f}  (persistence {values.get('persistence', 0):.5f})"
-        )
+        text = f"epoch {trainer.current_epoch + 1}/{self.epochs}  training {values.get('training', 0):.5f}"
+        if "validation" in values:
+            text += f"  validation {values['validation']:.5f}  (persistence {values.get('persistence', 0):.5f})"
         self.line.to(trainer.current_epoch + 1, self.epochs, text)
         if not self.line.live and time.monotonic() > self._told + QUIET_SECONDS:
             self._told = time.monotonic()

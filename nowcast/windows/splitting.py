@@ -17,28 +17,38 @@ from nowcast.errors import InputError
 from nowcast.windows.plans import starts_of
 from nowcast.windows.sequences import Sequences
 
-__all__ = ["BY_PUBLISHER", "BY_SEQUENCE", "BY_TIME", "Split", "split", "suggest"]
+__all__ = [
+    "BY_EVENT",
+    "BY_PUBLISHER",
+    "BY_SEQUENCE",
+    "BY_TIME",
+    "FRACTIONS",
+    "Split",
+    "Stretches",
+    "split",
+    "two_blocks",
+]
 
 FRACTIONS = (0.7, 0.15, 0.15)
 """Shares of the windows: training, validation, test."""
 
-SUGGESTED = ((10, 10), (8, 8), (6, 6), (4, 6), (4, 4), (3, 3), (2, 2), (1, 1))
-"""Context and horizon tried in this order until the training part offers `ENOUGH_STARTS` starting times."""
-
-ENOUGH_STARTS = 10
 CANDIDATES = 256
 
 MANY = 7
 """So many sequences can be shared out whole: one of them is then no more than the share of a part."""
 
 BY_TIME, BY_SEQUENCE, BY_PUBLISHER = "blocks of time", "whole sequences", "the published parts"
+BY_EVENT = "whole events"
 
 Stretches = tuple[Run, ...]
 
 
 @dataclass(frozen=True)
 class Split:
-    """The runs of each part, how many frames lie unused between two parts, and what kept them apart."""
+    """The runs of each part, how many frames lie unused between two parts, and what kept them apart.
+
+    A part may be empty where that was asked for, or where a cube is one of several that are parts as a whole.
+    """
 
     training: Stretches
     validation: Stretches
@@ -60,8 +70,8 @@ class Split:
         held = {name: {sequence[run.start] for run in self.part(name)} for name in PARTS}
         parts = {
             name: {
-                "first": iso(time[self.part(name)[0].start]),
-                "last": iso(time[self.part(name)[-1].stop - 1]),
+                "first": iso(time[self.part(name)[0].start]) if frames[name] else None,
+                "last": iso(time[self.part(name)[-1].stop - 1]) if frames[name] else None,
                 "frames": len(frames[name]),
                 "sequences": len(held[name]),
                 "runs": [[run.start, run.stop] for run in self.part(name)],
@@ -89,16 +99,17 @@ def split(
     """Share frames out to training, validation and test.
 
     Published parts are kept; where these name no validation, it is the last share of the training sequences. At least
-    `MANY` sequences are shared out whole, in their order. Else the time axis is cut into three blocks.
+    `MANY` sequences are shared out whole, in their order. Else the time axis is cut into blocks, one for each part.
 
     Parameters
     ----------
     pieces
         The runs of the cube, in order.
     window
-        Frames of a window; each part holds one at least.
+        Frames of a window; each part that is asked for holds one at least.
     fractions
-        The share of the windows that each part should have; met as nearly as runs and embargo allow.
+        The share of the windows that each part should have; met as nearly as runs and embargo allow. A part of 0 is
+        left empty, and what was published as it is in no part.
     embargo
         Frames left unused between two blocks of time; None: one window. A shorter one than a window is refused.
     sequences
@@ -107,66 +118,70 @@ def split(
     Raises
     ------
     InputError
-        Fractions that are no shares, too short an embargo, or too few frames for three parts.
+        Fractions that are no shares, too short an embargo, or too few frames for the parts.
     """
-    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise InputError("split fractions must be three shares above 0 that add up to 1", found=str(fractions))
+    if len(fractions) != 3 or min(fractions) < 0 or not fractions[0] or abs(sum(fractions) - 1) > 1e-6:
+        raise InputError(
+            "split fractions must be three shares that add up to 1, that of training above 0",
+            found=", ".join(f"{share:g}" for share in fractions),
+            needed="training, validation, test: 0.7,0.15,0.15, or 0.8,0.2,0 without a test part",
+        )
     embargo = window if embargo is None else embargo
     if embargo < window:
         raise InputError("the embargo is shorter than a window", found=str(embargo), needed=f"at least {window} frames")
+    shares = [share for share in fractions if share > 0]
+    between = embargo if len(shares) > 1 else 0
     if sequences is None:
-        return Split(*_blocks(pieces, window, fractions, embargo), embargo)
-    pool, numbers = sequences.usable(window, "training")
-    test, _ = sequences.usable(window, "test")
-    if sequences.parts is not None and pool and test:
-        validation, _ = sequences.usable(window, "validation")
-        if validation:
-            return Split(tuple(pool), tuple(validation), tuple(test), 0, BY_PUBLISHER)
-        shares = (fractions[0], fractions[1])
-        if len(set(numbers)) >= MANY:
-            training, held_out = _whole(pool, numbers, window, shares)
-            return Split(training, held_out, tuple(test), 0, BY_PUBLISHER)
-        training, held_out = _two_blocks(pool, window, shares, embargo)
-        return Split(training, held_out, tuple(test), embargo, BY_PUBLISHER)
+        return Split(*_in_time(pieces, window, fractions, embargo), between)
+    if sequences.parts is not None:
+        found = _published(sequences, window, fractions, embargo)
+        if found is not None:
+            return found
     whole, numbers = sequences.usable(window)
     if len(set(numbers)) >= MANY:
-        training, held_out, tested = _whole(whole, numbers, window, fractions)
-        return Split(training, held_out, tested, 0, BY_SEQUENCE)
-    return Split(*_blocks(sequences.pieces, window, fractions, embargo), embargo)
+        return Split(*_placed(_whole(whole, numbers, window, shares), fractions), 0, BY_SEQUENCE)
+    return Split(*_in_time(sequences.pieces, window, fractions, embargo), between)
 
 
-def suggest(
-    pieces: Sequence[Run],
-    *,
-    context: int | None = None,
-    horizon: int | None = None,
-    fractions: tuple[float, float, float] = FRACTIONS,
-    embargo: int | None = None,
-    sequences: Sequences | None = None,
-) -> tuple[int, int]:
-    """Context and horizon that leave enough starting times to learn from; what is given stays as it is.
+def _published(sequences: Sequences, window: int, fractions: tuple[float, float, float], embargo: int) -> Split | None:
+    """The published parts, as far as they are asked for; None where nothing long enough is at hand for them."""
+    pool, numbers = sequences.usable(window, "training")
+    test = tuple(sequences.usable(window, "test")[0])
+    if not pool or (fractions[2] and not test):
+        return None
+    test = test if fractions[2] else ()
+    validation = tuple(sequences.usable(window, "validation")[0]) if fractions[1] else ()
+    if validation or not fractions[1]:
+        return Split(tuple(pool), validation, test, 0, BY_PUBLISHER)
+    shares = (fractions[0], fractions[1])
+    if len(set(numbers)) >= MANY:
+        training, held_out = _whole(pool, numbers, window, shares)
+        return Split(training, held_out, test, 0, BY_PUBLISHER)
+    return Split(*two_blocks(pool, window, shares, embargo), test, embargo, BY_PUBLISHER)
 
-    Raises
-    ------
-    InputError
-        Not even the shortest window leaves three parts.
-    """
-    best: tuple[int, int, int] | None = None
-    failure = InputError("too few frames to learn from")
-    for c, h in dict.fromkeys((context or c, horizon or h) for c, h in SUGGESTED):
-        try:
-            parts = split(pieces, window=c + h, fractions=fractions, embargo=embargo, sequences=sequences)
-        except InputError as error:
-            failure = error
-            continue
-        found = len(starts_of(parts.training, c + h))
-        if found >= ENOUGH_STARTS:
-            return c, h
-        if best is None or found > best[0]:
-            best = (found, c, h)
-    if best is None:
-        raise failure
-    return best[1], best[2]
+
+def _placed(
+    found: Sequence[Stretches], fractions: tuple[float, float, float]
+) -> tuple[Stretches, Stretches, Stretches]:
+    """What was found for each part that is asked for, and nothing for the others."""
+    given = iter(found)
+    training, validation, test = (next(given) if share > 0 else () for share in fractions)
+    return training, validation, test
+
+
+def _in_time(
+    pieces: Sequence[Run], window: int, fractions: tuple[float, float, float], embargo: int
+) -> tuple[Stretches, Stretches, Stretches]:
+    """A block of time for each part that is asked for."""
+    shares = [share for share in fractions if share > 0]
+    if len(shares) == 3:
+        return _blocks(pieces, window, fractions, embargo)
+    if len(shares) == 2:
+        return _placed(two_blocks(pieces, window, (shares[0], shares[1]), embargo), fractions)
+    whole = tuple(run for run in pieces if len(run) >= window)
+    if not whole:
+        raise _too_few(pieces, window, embargo, parts=1)
+    return _placed([whole], fractions)
 
 
 def _blocks(
@@ -210,16 +225,22 @@ def _blocks(
     return _cut(pieces, 0, a, window), _cut(pieces, a + embargo, b, window), _cut(pieces, b + embargo, end, window)
 
 
-def _two_blocks(
+def two_blocks(
     pieces: Sequence[Run], window: int, shares: tuple[float, float], embargo: int
 ) -> tuple[Stretches, Stretches]:
-    """Two blocks of time, in order, an embargo apart."""
+    """Two blocks of time, in order, an embargo apart, of windows in the proportion of the shares.
+
+    Raises
+    ------
+    InputError
+        Too few frames.
+    """
     starts = np.array(starts_of(pieces, window), dtype=int)
     cuts = np.unique(starts + window)
     before = np.searchsorted(starts, cuts - window, side="right")
     after = len(starts) - np.searchsorted(starts, cuts + embargo, side="left")
     if not (after > 0).any():
-        raise _too_few(pieces, window, embargo)
+        raise _too_few(pieces, window, embargo, parts=2)
     miss = np.where(after > 0, np.abs(before / (before + after) - shares[0] / sum(shares)), np.inf)
     cut, end = int(cuts[miss.argmin()]), max(run.stop for run in pieces)
     return _cut(pieces, 0, cut, window), _cut(pieces, cut + embargo, end, window)
@@ -257,10 +278,18 @@ def _shared(held: dict[str, set[int]]) -> int:
     return len(training & validation) + len((training | validation) & test)
 
 
-def _too_few(pieces: Sequence[Run], window: int, embargo: int) -> InputError:
+def _too_few(pieces: Sequence[Run], window: int, embargo: int, *, parts: int = 3) -> InputError:
+    what, needed = {
+        1: ("training", f"one window of {window} frames"),
+        2: ("two parts", f"two windows of {window} and an embargo of {embargo} frames: {2 * window + embargo}"),
+        3: (
+            "training, validation and test",
+            f"three windows of {window} and two embargoes of {embargo} frames: {3 * window + 2 * embargo}",
+        ),
+    }[parts]
     return InputError(
-        "too few frames that follow each other for training, validation and test",
+        f"too few frames that follow each other for {what}",
         found=f"{sum(map(len, pieces))} frame(s) in {len(pieces)} run(s) without a gap",
-        needed=f"three windows of {window} and two embargoes of {embargo} frames: {3 * window + 2 * embargo}",
+        needed=needed,
         next_step="lower --context or --horizon, or add frames",
     )

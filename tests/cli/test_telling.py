@@ -22,6 +22,11 @@ def test_scores_are_printed_with_their_verdict(capsys: pytest.CaptureFixture[str
     assert shown.out.index("[red]model is behind persistence") < shown.out.index("[red]model is ahead of persistence")
 
 
+def test_where_nothing_was_scored_nothing_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    print_scores(xr.Dataset(coords={"forecaster": ["cascade"], "lead_time": [1]}))
+    assert capsys.readouterr().out == ""
+
+
 def test_what_to_type_next(capsys: pytest.CaptureFixture[str]) -> None:
     tell_next("nowcast evaluate")
     tell_next("nothing", quiet=True)

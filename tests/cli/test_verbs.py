@@ -148,7 +148,7 @@ def test_gaps_are_bridged_by_fit_and_a_frame_in_one_is_forecast_from(cube: xr.Da
     ended = cli(*words, "--gaps", "hold")
     assert ended.code == 0, ended.err
     assert "3 of 3 bridged by --gaps hold (3 frame(s) absent" in ended.err
-    assert "convlstm" in ended.out
+    assert "cascade" in ended.out
     assert model_file.load_card("run/model.safetensors").gaps == {"policy": "hold", "most": 1}
     kept = config.resolve("run/config.yaml").windows
     assert (kept.gaps, kept.max_missing) == ("hold", 1)

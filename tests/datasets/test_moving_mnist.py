@@ -151,6 +151,28 @@ def test_the_published_test_set_is_the_test(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cube.values[:, 0, 5, 6], np.arange(100))
 
 
+def test_one_source_alone_whatever_else_is_there(tmp_path: Path) -> None:
+    import struct
+
+    images = np.random.default_rng(0).integers(1, 255, (60, 28, 28), np.uint8)
+    packed = b"\0\0\x08\x03" + struct.pack(">3I", *images.shape)
+    for name, brightest in (("train-images-idx3-ubyte", 1), ("t10k-images-idx3-ubyte", 2)):
+        (tmp_path / name).write_bytes(packed + np.minimum(images, brightest).tobytes())
+    published(tmp_path, frames_that_tell(5))
+    told = moving_mnist(tmp_path, only="mnist_test_seq.npy")
+    assert set(told["part"].values) == {"test"}
+    for name, brightest in (("train-images-idx3-ubyte", 1), ("t10k-images-idx3-ubyte", 2)):
+        cube = moving_mnist(tmp_path, sequences=12, only=name)
+        assert cube.values.max() == brightest
+        assert set(cube["part"].values) == {"training", "validation", "test"}
+    drawn = moving_mnist(tmp_path, sequences=12, only="drawn")
+    assert "printed font" in drawn.attrs["digits_source"]
+    with pytest.raises(InputError, match="names nothing"):
+        moving_mnist(tmp_path, only="mnist_test_seq")
+    with pytest.raises(InputError, match="is not there"):
+        moving_mnist(None, only="mnist_test_seq.npy")
+
+
 def test_training_digits_beside_it_make_the_training(tmp_path: Path) -> None:
     import struct
 

@@ -74,19 +74,36 @@ def test_what_makes_no_chances_is_refused(wrong: dict[str, tuple[float, ...]]) -
         Exceedance(**wrong)  # type: ignore[arg-type]
 
 
-def test_as_many_pixels_reach_a_threshold_as_are_expected_to() -> None:
+def test_a_few_more_pixels_reach_a_threshold_than_are_expected_to_and_the_likeliest() -> None:
     torch.manual_seed(0)
     smooth = torch.nn.functional.avg_pool2d(torch.rand(1, 1, 64, 64), 9, stride=1, padding=4)
-    chances = torch.stack([(smooth * share).clamp(0, 1) for share in (1.2, 0.6, 0.2)], dim=2)[:, :, :, None][:, 0:1]
-    chances = chances.view(1, 1, 3, 1, 64, 64)
+    smooth = (smooth - smooth.min()) / (smooth.max() - smooth.min())
+    chances = torch.stack([smooth**power for power in (1, 2, 6)], dim=2).view(1, 1, 3, 1, 64, 64)
     seen = torch.ones(64, 64, dtype=torch.bool)
     seen[:, :10] = False
     field = matched(torch.full((1, 1, 1, 64, 64), 0.3), chances, THRESHOLDS, seen)
     for level, threshold in enumerate(THRESHOLDS):
         reached = field[0, 0, 0][seen] >= threshold
         likely = chances[0, 0, level, 0][seen]
-        assert int(reached.sum()) == pytest.approx(float(likely.sum()), abs=15)  # as many share a step of 1/4096
+        best = likely.sort(descending=True).values
+        hits, picked = best.cumsum(0), torch.arange(1, len(best) + 1)
+        most = int((hits / (picked + hits[-1] - hits)).argmax()) + 1
+        assert int(reached.sum()) == pytest.approx((most * float(likely.sum())) ** 0.5, rel=0.02)
         assert float(likely[reached].min()) >= float(likely[~reached].max())
+
+
+def test_what_is_sure_keeps_its_area_and_equal_chances_are_ranked_by_the_mean() -> None:
+    chances = torch.zeros(1, 1, 1, 1, 20, 20)
+    chances[..., :5, :] = 1.0
+    seen = torch.ones(20, 20, dtype=torch.bool)
+    field = matched(torch.zeros(1, 1, 1, 20, 20), chances, (0.5,), seen)[0, 0, 0]
+    assert torch.equal(field >= 0.5, chances[0, 0, 0, 0] > 0)
+    even = torch.full((1, 1, 1, 1, 20, 20), 0.2)
+    mean = torch.linspace(0, 0.6, 400).view(1, 1, 1, 20, 20)
+    reached = (matched(mean, even, (0.5,), seen)[0, 0, 0] >= 0.5).view(-1)
+    assert bool(reached[-1])
+    assert not bool(reached[0])
+    assert bool((reached[1:] >= reached[:-1]).all())
 
 
 def test_between_thresholds_stands_the_mean_and_what_is_not_seen_keeps_it() -> None:

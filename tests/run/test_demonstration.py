@@ -39,7 +39,7 @@ def test_everything_is_written_and_scored(tmp_path: Path) -> None:
     assert [entry.name for entry in (place / "run-1").iterdir()] == ["notes.txt"]
     assert scores.attrs["run"] == str(place / "run-2")
     assert (place / "run-2" / "model.safetensors").is_file()
-    assert list(scores["forecaster"].values) == ["convlstm", "persistence", "advection"]
+    assert list(scores["forecaster"].values) == ["cascade", "persistence", "advection"]
     assert np.isfinite(scores["mse"]).all()
     assert scores.attrs["picture"] == str(place / "forecast.png")
     cube, forecast = nowcast.open_cube(place / "radar.zarr"), open_forecast(place / "forecast.nc")

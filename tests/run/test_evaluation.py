@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 
 from nowcast import run, write_cube
+from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
 from nowcast.writers import write_dataset
 
@@ -145,3 +146,13 @@ def test_a_probabilistic_forecast_scores_from_its_file_as_in_memory(
     assert "dice" in page.read_text("utf-8")
     with pytest.raises(InputError, match="forecast"):
         run.report(path, progress=False)
+
+
+def test_truth_that_bears_another_name_in_its_file_is_read_as_the_forecast_was(tmp_path: Path) -> None:
+    rain = advected_echoes(frames=14, size=16)
+    reflectivity = (10 * np.log10(223 * np.maximum(rain, 0.05) ** 1.53)).rename("reflectivity").astype("float32")
+    path = write_cube(reflectivity.assign_attrs(units="dBZ"), tmp_path / "event.nc")
+    forecast = run.forecast(path, model="persistence", at="2026-05-01T00:30", horizon=2, options={"zr": "223,1.53"})
+    assert forecast.name == "rain_rate"
+    scores = run.evaluate(forecast, path, progress=False)
+    assert scores.sizes["lead_time"] == 2

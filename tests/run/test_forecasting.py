@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from nowcast import run, write_cube
+from nowcast import products, run, write_cube
 from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
 from nowcast.readers import open_forecast
@@ -21,7 +21,8 @@ Still = Callable[..., Path]
 
 
 def test_a_trained_run_forecasts_the_newest_frames(trained: xr.Dataset, showers: xr.DataArray) -> None:
-    forecast = run.forecast(showers, run=trained.attrs["run"], progress=False)
+    products_of = run.forecast(showers, run=trained.attrs["run"], progress=False)
+    forecast = products.mean(products_of)
     assert forecast.dims == ("forecast_reference_time", "lead_time", "channel", "y", "x")
     assert forecast.sizes["forecast_reference_time"] == 1
     assert forecast.sizes["lead_time"] == trained.sizes["lead_time"]
@@ -29,8 +30,13 @@ def test_a_trained_run_forecasts_the_newest_frames(trained: xr.Dataset, showers:
     assert forecast.dtype == "float32"
     assert np.isfinite(forecast.values).all()
     assert forecast.attrs["units"] == "mm h-1"
-    assert forecast.attrs["nowcast_model"] == "convlstm"
-    xr.testing.assert_equal(forecast, run.forecast(showers, run=trained.attrs["model_file"], progress=False))
+    assert forecast.attrs["nowcast_model"] == "cascade"
+    matched, chances = products.matched(products_of), products.probability(products_of)
+    assert matched.dims == forecast.dims
+    assert chances is not None
+    assert chances["threshold"].values[0] == 0.1
+    np.testing.assert_array_equal(matched >= 5.0, matched.where(chances.sel(threshold=5.0) > 0, 0) >= 5.0)
+    xr.testing.assert_equal(products_of, run.forecast(showers, run=trained.attrs["model_file"], progress=False))
 
 
 def test_newest_at_and_every(cube: xr.DataArray, still: Still) -> None:
@@ -272,7 +278,9 @@ def test_a_model_that_lost_says_so(
     run.forecast(showers, run=trained.attrs["run"])
     said = capsys.readouterr().err
     assert "beware   this model" in said
+    assert "never scored" not in said
     assert "advection on its test part" in said
     assert "nowcast forecast --model advection needs no training" in said
     run.forecast(cube, run=still(cube))
-    assert "beware" not in capsys.readouterr().err, "of this one nothing is known"
+    said = capsys.readouterr().err
+    assert said.count("beware") == said.count("never scored on a test part") == 1, "of this one nothing is known"

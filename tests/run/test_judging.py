@@ -48,7 +48,7 @@ def test_no_more_starting_times_than_asked_are_scored_and_they_are_spread(
     assert set(picked) <= set(references)
     assert max(np.diff(picked)) - min(np.diff(picked)) <= 1
     assert picked[-1] - picked[0] >= (there - 1) * (len(picked) - 1) // len(picked)
-    assert list(scores["forecaster"].values) == ["convlstm", "persistence", "advection", "climatology"]
+    assert list(scores["forecaster"].values) == ["cascade", "persistence", "advection", "climatology"]
     assert np.isfinite(scores["mse"]).all()
     assert (tmp_path / "picture.png").stat().st_size > 1000
     shown = "".join(capsys.readouterr())

@@ -121,7 +121,7 @@ def test_lead_weights_reach_the_loss_of_the_horizon_and_not_that_of_the_context(
     ("text", "method"),
     [
         ("", None),
-        ("model: {fed_back: true}", "scheduled"),
+        ("model: {name: convlstm, fed_back: true}", "scheduled"),
         ("model: {name: predrnn}", "scheduled"),
         ("model: {name: e3dlstm}", "scheduled"),
         ("model: {name: predrnn}\ntraining: {teaching: reverse, seed: 3}", "reverse"),

@@ -31,16 +31,20 @@ def test_nothing_is_left_to_be_chosen(showers: xr.DataArray) -> None:
     prepared = prepare(showers, resolve())
     plain = prepared.settings.model_dump()
     chosen = [plain["windows"][name] for name in ("context", "horizon", "patch", "embargo")]
-    assert None not in [*chosen, plain["scaling"]["method"], plain["model"]["patch"], plain["data"]["variable"]]
-    assert prepared.keywords()["patch"] == 4
+    assert None not in [*chosen, plain["scaling"]["method"], plain["model"]["frame"], plain["data"]["variable"]]
+    assert None not in [plain["model"]["output"], plain["training"]["batch"], plain["sampling"]["events"]]
+    assert prepared.keywords()["frame"] in ("still", "lagrangian")
+    assert prepared.keywords()["exceedance"]["thresholds"]
     assert set(prepared.plans) == set(PARTS)
     assert prepare(showers, prepared.settings).fingerprint() == prepared.fingerprint()
 
 
 def test_a_large_field_is_folded_more() -> None:
     large = xr.concat([advected_echoes(frames=40, size=32).drop_vars(["x", "y"])] * 5, "x", coords="minimal")
-    assert prepare(large, resolve()).keywords()["patch"] == 8
-    assert prepare(large, resolve(None, {"patch": 16})).keywords()["patch"] == 8, "--patch is that of the windows"
+    recurrent = {"model": "convlstm"}
+    assert prepare(large, resolve(None, recurrent)).keywords()["patch"] == 8
+    own = prepare(large, resolve(None, {**recurrent, "patch": 16}))
+    assert own.keywords()["patch"] == 8, "--patch is that of the windows"
 
 
 @pytest.mark.parametrize("hole", [slice(30, 35), slice(20, 21)])
@@ -99,10 +103,19 @@ def test_a_loss_s_patches_are_told_with_what_to_do(showers: xr.DataArray) -> Non
         ("lead_weights: [1, 0.5]", {}, ("lead_weights: each lead time", "2 weights for a horizon of 3", "--horizon 2")),
         (
             "teaching: scheduled",
-            {},
+            {"model": "convlstm"},
             ("convlstm takes in no frames of its own", "scheduled", "predrnn++, e3dlstm"),
         ),
-        ("teaching: reverse", {}, ("convlstm takes in no frames of its own", "reverse", "fed_back: true")),
+        (
+            "teaching: reverse",
+            {"model": "convlstm"},
+            ("convlstm takes in no frames of its own", "reverse", "fed_back: true"),
+        ),
+        (
+            "loss: {mae: 1}",
+            {"output": "chances"},
+            ("chances are learnt by their squared error", "--loss mae", "--output mean"),
+        ),
         ("thresholds: [1]", {"loss": {"mse": 1.0}}, ("none of the losses has any", "mse", "balanced_mse")),
     ],
 )

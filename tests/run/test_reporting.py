@@ -24,7 +24,7 @@ def test_a_run_becomes_a_page_that_tells_all_of_it(copied: Path) -> None:
     assert path == copied / "report.html"
     text = path.read_text("utf-8")
     for words in (
-        "convlstm", "persistence", "Best case", "Split", "Learning", "hardware", "core(s)", "training time",
+        "cascade", "persistence", "Best case", "Split", "Learning", "hardware", "core(s)", "training time",
         "1000 x 1000 m", "rain rate", "frames are left out between parts", "0 frames are in two parts",
         "Thresholds: 0.1, 1, 5, 10", "--config",
     ):  # fmt: skip

@@ -130,6 +130,27 @@ def test_the_best_weights_stand_in_the_forecaster_not_the_last(tmp_path: Path) -
     assert outcome.epochs == 3
 
 
+def test_without_validation_the_last_weights_stand_and_nothing_ends_it_early(tmp_path: Path) -> None:
+    model, (training, _) = network(), loaders()
+    outcome = fitted(tmp_path, model, epochs=3, loaders=(training, None), patience=1, learning_rate=1e-9)
+    assert outcome.ended == "all 3 epochs done"
+    assert np.isnan(outcome.best_validation)
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"last.ckpt"}
+    assert same(weights(tmp_path / "checkpoints" / "last.ckpt"), model.state_dict())
+    assert all(set(line) == KEYS - {"validation", "persistence"} for line in read_history(tmp_path))
+    again = fitted(tmp_path, network(), epochs=4, loaders=(loaders()[0], None), resume=True)
+    assert again.epochs == 4
+    assert [line["epoch"] for line in read_history(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_without_validation_an_adversarial_training_ends_with_its_last_weights_too(tmp_path: Path) -> None:
+    model = network()
+    outcome = fitted(tmp_path, model, epochs=2, loaders=(loaders()[0], None), adversarial=0.01)
+    assert outcome.ended == "all 2 epochs done"
+    last = weights(tmp_path / "checkpoints" / "last.ckpt")
+    assert all(torch.equal(last[name], value) for name, value in model.state_dict().items())
+
+
 def test_the_same_seed_learns_the_same_weights(tmp_path: Path) -> None:
     one, other, third = network(1), network(1), network(2)
     for name, model in (("one", one), ("other", other), ("third", third)):
@@ -326,6 +347,12 @@ def test_the_time_there_is_settles_the_epochs() -> None:
     both = plan_budget(network(), mse, training, validation, epochs=3, max_minutes=10)
     assert (both.epochs, both.minutes) == (3, 10)
     assert plan_budget(network(), mse, training, validation, epochs=99999, max_minutes=10).epochs == hour.epochs
+
+
+def test_epochs_without_validation_take_less_of_the_time(clock: None) -> None:
+    training, validation = loaders()
+    with_it, without = (plan_budget(network(), mse, training, other, max_minutes=10) for other in (validation, None))
+    assert without.epochs > with_it.epochs
 
 
 def test_trying_a_step_changes_no_weight() -> None:

@@ -12,7 +12,7 @@ import xarray as xr
 from torch import Tensor
 
 import nowcast
-from nowcast import config
+from nowcast import config, products
 from nowcast.config import Model
 from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
@@ -155,4 +155,4 @@ def test_every_network_is_fitted_and_forecasts(model: str, echoes: xr.DataArray,
     place = tmp_path / "run"
     scores = run_of(echoes, place, model=model, hidden=[4, 4], precision="bfloat16", context=3, horizon=2)
     assert np.isfinite(scores["mse"]).all()
-    assert nowcast.forecast(echoes, run=place, progress=False).dtype == np.float32
+    assert products.mean(nowcast.forecast(echoes, run=place, progress=False)).dtype == np.float32

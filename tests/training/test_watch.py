@@ -105,6 +105,8 @@ def test_the_live_line_tells_the_share_and_both_losses() -> None:
     assert (done, total) == (3, 5)
     for words in ("epoch 3/5", "training 0.50000", "validation 0.25000", "persistence 1.00000"):
         assert words in text
+    progress.on_train_epoch_end(trainer_at(2, training=0.5), None)  # type: ignore[arg-type]
+    assert "validation" not in line.seen[2][2]
 
 
 @pytest.fixture

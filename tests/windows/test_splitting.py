@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nowcast.cube import Run, runs
 from nowcast.errors import InputError
-from nowcast.windows import BY_PUBLISHER, BY_SEQUENCE, BY_TIME, PARTS, Sequences, Split, plan, split, suggest
+from nowcast.windows import BY_PUBLISHER, BY_SEQUENCE, BY_TIME, PARTS, Sequences, Split, plan, split
 
 
 def counted(frames: int, *, rows: int = 2, columns: int = 2, drop: frozenset[int] = frozenset()) -> xr.DataArray:
@@ -127,7 +127,10 @@ def test_the_audit_tells_what_each_part_holds() -> None:
     ("keywords", "said"),
     [
         ({"fractions": (0.7, 0.2, 0.2)}, "add up to 1"),
-        ({"fractions": (1.0, 0.0, 0.0)}, "above 0"),
+        ({"fractions": (0.0, 0.5, 0.5)}, "that of training above 0"),
+        ({"fractions": (0.7, 0.5, -0.2)}, "three shares"),
+        ({"fractions": (0.8, 0.2, 0.0), "window": 34}, "for two parts"),
+        ({"fractions": (1.0, 0.0, 0.0), "window": 101}, "for training"),
         ({"fractions": (0.5, 0.5)}, "three shares"),
         ({"embargo": 5}, "embargo is shorter than a window"),
         ({"window": 40}, "too few frames that follow"),
@@ -269,38 +272,43 @@ def test_parts_that_make_no_sense(parts: list[str] | None, said: str) -> None:
         Sequences.of(cube)
 
 
-def test_what_is_suggested_looks_at_sequences() -> None:
-    cube = clips([12] * 60)
-    assert suggest(runs(cube), sequences=Sequences.of(cube)) == (6, 6)
-
-
-# What is chosen
-
-
-def test_an_hour_of_radar_takes_four_frames_for_the_next_six() -> None:
-    assert suggest([Run(0, 61)]) == (4, 6)
-
-
-def test_many_frames_take_the_longest_window() -> None:
-    assert suggest([Run(0, 500)]) == (10, 10)
+# Parts of nothing
 
 
 @settings(deadline=None)
-@given(st.integers(5, 200), st.one_of(st.none(), st.integers(1, 12)), st.one_of(st.none(), st.integers(1, 12)))
-def test_what_is_given_stays_and_what_is_chosen_can_be_split(
-    frames: int, context: int | None, horizon: int | None
+@given(pieces_of_time(), st.integers(1, 12), st.sampled_from([(0.8, 0.2, 0.0), (0.6, 0.0, 0.4), (1.0, 0.0, 0.0)]))
+def test_a_part_of_nothing_is_empty_and_the_others_are_not(
+    pieces: list[Run], window: int, fractions: tuple[float, float, float]
 ) -> None:
+    asked = [name for name, share in zip(PARTS, fractions, strict=True) if share]
     try:
-        chosen = suggest([Run(0, frames)], context=context, horizon=horizon)
+        parts = split(pieces, window=window, fractions=fractions)
     except InputError:
-        assert frames < 5 * ((context or 1) + (horizon or 1)) + 1
+        assert max(map(len, pieces)) < (2 * len(asked) - 1) * window
         return
-    assert context in (None, chosen[0])
-    assert horizon in (None, chosen[1])
-    split([Run(0, frames)], window=sum(chosen))
+    assert [name for name in PARTS if parts.part(name)] == asked
+    assert parts.embargo == (window if len(asked) > 1 else 0)
+    frames = [frames_of(parts, name) for name in asked]
+    for earlier, later in pairwise(frames):
+        assert min(later) - max(earlier) > window
+    if len(asked) == 1:
+        assert frames[0] == {i for run in pieces if len(run) >= window for i in range(run.start, run.stop)}
 
 
-def test_too_few_frames_for_any_window_are_refused() -> None:
-    with pytest.raises(InputError, match="too few frames"):
-        suggest([Run(0, 9)])
-    assert suggest([Run(0, 10)]) == (1, 1)
+def test_what_was_published_for_a_test_is_not_trained_on_where_none_is_asked_for() -> None:
+    cube = clips([30] * 20, ["test"] * 4 + ["training"] * 16)
+    for fractions, empty in (((0.8, 0.2, 0.0), ("test",)), ((1.0, 0.0, 0.0), ("validation", "test"))):
+        parts = split(runs(cube), window=10, fractions=fractions, sequences=Sequences.of(cube))
+        assert parts.basis == BY_PUBLISHER
+        assert not any(names_of(cube, parts, name) for name in empty)
+        assert not {f"clip00{i}" for i in range(4)} & names_of(cube, parts, "training")
+    assert names_of(cube, parts, "training") == {f"clip{i:03d}" for i in range(4, 20)}
+
+
+def test_many_clips_without_a_test_part() -> None:
+    cube = clips([20] * 100)
+    parts = split(runs(cube), window=11, fractions=(0.8, 0.2, 0.0), sequences=Sequences.of(cube))
+    assert [len(names_of(cube, parts, name)) for name in PARTS] == [80, 20, 0]
+    told = parts.audit(cube)["parts"]
+    assert isinstance(told, dict)
+    assert told["test"] == {"first": None, "last": None, "frames": 0, "sequences": 0, "runs": []}

@@ -1,0 +1,39 @@
+"""Plain data from YAML, and nothing else; tests/test_config.py and tests/protocols/test_loading.py try more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nowcast.errors import InputError, UnsafeError
+from nowcast.plain_yaml import LARGEST_FILE, read_plain
+
+
+def test_a_mapping_of_plain_values(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("a: {b: [1, x]}\nc:\n")
+    assert read_plain(path) == {"a": {"b": [1, "x"]}, "c": {}}
+    path.write_text("# nothing\n")
+    assert read_plain(path) == {}
+
+
+@pytest.mark.parametrize("text", ["a: !!python/name:os.system", "a: &x 1\nb: *x", "a: !mine 1"])
+def test_tags_and_aliases_are_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    with pytest.raises(UnsafeError):
+        read_plain(path)
+
+
+def test_what_is_no_yaml_or_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    for content in (b"{", b"- 1", b"\xff\xfe\x00", b"[" * 5000):
+        path.write_bytes(content)
+        with pytest.raises(InputError):
+            read_plain(path)
+    with pytest.raises(InputError, match="no such"):
+        read_plain(tmp_path / "b.yaml")
+    path.write_text("#" * (LARGEST_FILE + 1))
+    with pytest.raises(UnsafeError, match="too large"):
+        read_plain(path)
