@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 HALO = 64
+
+OF_THE_VALUE = ("long_name", "standard_name", "cell_methods")
+"""Attributes of a field that are not true of the probability that it reaches a threshold."""
+
 _one_at_a_time = threading.Lock()
 
 
@@ -155,7 +159,11 @@ def forecast(
         product(2, len(forecaster.thresholds)),
         dims=products.PROBABILITY_DIMS,
         coords={**coords, "threshold": ("threshold", levels_of(forecaster, scaler))},
-        attrs={**attrs, **ends_of(forecaster, scaler)},
+        attrs={
+            **{key: value for key, value in attrs.items() if key not in OF_THE_VALUE},
+            "long_name": f"probability that {cube.name} reaches the threshold",
+            **ends_of(forecaster, scaler),
+        },
     )
     return products.combined(mean, mean.copy(data=product(1)), chances)
 

@@ -1,31 +1,94 @@
-"""Every example runs, in a folder of its own, with shorter training."""
+"""Every example runs, in a folder of its own, on smaller data with shorter training."""
 
 from __future__ import annotations
 
 import runpy
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 import xarray as xr
 
-from nowcast import datasets
+from nowcast import datasets, open_cube
+from nowcast.readers import open_forecast
 
-EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+FOLDER = Path(__file__).parent.parent / "examples"
+EXAMPLES = sorted(FOLDER.glob("*.py"))
 
 
-def test_radar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Synthetic data of 32 x 32 pixels."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", ["radar.py", "--minutes", "0.05"])
-    small = datasets.advected_echoes(frames=60, size=32)
-    monkeypatch.setattr(datasets, "advected_echoes", lambda **_: small)
-    runpy.run_path(str(EXAMPLES[0]), run_name="__main__")
-    assert EXAMPLES[0].name == "radar.py"
-    assert "radar-example/forecast.nc" in capsys.readouterr().out
+    echoes, dataset = datasets.advected_echoes, datasets.open_dataset
+
+    def few_echoes(**told: Any) -> xr.DataArray:
+        return echoes(**{**told, "frames": 60, "size": 32})
+
+    def few_clips(name: str, **told: Any) -> xr.DataArray:
+        return dataset(name, size="32x32", **{**told, "sequences": 6, "length": 12})
+
+    monkeypatch.setattr(datasets, "advected_echoes", few_echoes)
+    monkeypatch.setattr(datasets, "open_dataset", few_clips)
+
+
+@pytest.fixture
+def told(small: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
+    """What the example of that name prints."""
+
+    def run(name: str) -> str:
+        monkeypatch.setattr("sys.argv", [name, "--minutes", "0.03"])
+        runpy.run_path(str(FOLDER / name), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
+def assert_judged_and_reported(out: str, folder: str) -> None:
+    for baseline in ("persistence", "advection"):
+        assert f"the test part: smaller error than {baseline} at " in out
+        assert f"this forecast: smaller error than {baseline} at " in out
+    assert f"{folder}/report.html" in out
+    assert "<html" in Path(f"{folder}/report.html").read_text()
+
+
+def test_radar(told: Callable[[str], str]) -> None:
+    assert "radar-example/forecast.nc" in told("radar.py")
     with xr.open_dataset("radar-example/forecast.nc") as forecast:
         assert (forecast["valid_time"] == forecast["forecast_reference_time"] + forecast["lead_time"]).all()
     assert Path("radar-example/forecast.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_satellite(told: Callable[[str], str]) -> None:
+    out = told("satellite.py")
+    assert_judged_and_reported(out, "satellite-example")
+    cube = open_cube("satellite-example/satellite.nc", missing_value=0)
+    lost = cube.isnull().mean(("channel", "y", "x"))
+    assert lost[4] == lost[13] > 0
+    assert lost[5] == 0
+    assert f"missing: {float(lost.mean()):.1%}" in out
+    assert isinstance(open_forecast("satellite-example/forecast.nc"), xr.Dataset)
+
+
+def test_microscopy(told: Callable[[str], str]) -> None:
+    assert_judged_and_reported(told("microscopy.py"), "microscopy-example")
+    written = open_forecast("microscopy-example/forecast.nc")
+    assert isinstance(written, xr.Dataset)
+    assert written["x"].attrs["units"] == "um"
+    stack = tifffile.imread("microscopy-example/forecast.ome.tif")
+    np.testing.assert_array_equal(stack.squeeze(), written[written.attrs["nowcast_variable"]].values.squeeze())
+
+
+@pytest.mark.filterwarnings("ignore:moving-mnist. no MNIST file is at hand")
+def test_video(told: Callable[[str], str]) -> None:
+    assert_judged_and_reported(told("video.py"), "video-example")
+    assert Path("video-example/forecast.gif").read_bytes().startswith(b"GIF8")
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_can_be_read_in_one_go(path: Path) -> None:
+def test_an_example_is_tested_and_can_be_read_in_one_go(path: Path) -> None:
+    assert f"test_{path.stem}" in globals()
     assert 30 <= len(path.read_text().splitlines()) <= 70

@@ -13,7 +13,7 @@ from torch import Tensor
 
 import nowcast
 from nowcast.errors import InputError
-from nowcast.models import E3DLSTM, ConvLSTM, Persistence
+from nowcast.models import E3DLSTM, ConvLSTM, Persistence, build
 from nowcast.rollout import forecast, moment, reference_indices, usable_references, with_empty_marked
 from nowcast.scaling import Scaler
 from nowcast.tiled import run_tiled
@@ -328,3 +328,12 @@ def test_a_time_is_taken_to_the_nanosecond() -> None:
     cube = xr.DataArray(np.zeros((1, 1, 1, 1)), dims=("time", "channel", "y", "x"), coords={"time": [at]})
     assert moment(cube, at) == at
     assert moment(cube, "1970-01-01T01:00:03.436766667+01:00") == at
+
+
+def test_a_chance_is_not_called_what_the_value_is(cube: xr.DataArray) -> None:
+    model = build("persistence", {"exceedance": {"thresholds": [0.2, 0.5], "spreads": [1.0, 1.0, 1.0]}})
+    made = forecast(model, AS_IT_IS, cube, context=3, horizon=2, references=[4], name="persistence")
+    chances = made["probability_of_rain_rate_above_threshold"]
+    assert chances.attrs["long_name"] == "probability that rain_rate reaches the threshold"
+    assert "standard_name" not in chances.attrs
+    assert made["rain_rate_matched"].attrs["standard_name"] == "rainfall_rate"

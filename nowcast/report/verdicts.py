@@ -109,7 +109,8 @@ def _compared(said: Sequence[Mapping[str, Any]], score: str, plain: Mapping[str,
 
 
 def _title(score: str, plain: Mapping[str, Any]) -> str:
-    return "MSE" if score == "mse" else f"CSI ≥ {plain['threshold']:g} {plain['units']}".rstrip()
+    units = "" if plain["units"] == "1" else plain["units"]
+    return "MSE" if score == "mse" else f"CSI ≥ {plain['threshold']:g} {units}".rstrip()
 
 
 def _range(values: Sequence[float]) -> str:

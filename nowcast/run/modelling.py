@@ -142,6 +142,7 @@ def chances(
     linear = np.expm1(scaled_sample * bend) / math.expm1(bend) if bend else scaled_sample
     spread = float(linear.std()) or 1.0
     units = str(cube.attrs.get("units") or "").strip()
+    units = "" if units == "1" else units
     told = ", ".join(f"{level:g}" for level, _, _ in kept)
     tell(f"chances  to reach {told} {units}".rstrip() + " are told beside the mean (--output mean: none)")
     return {

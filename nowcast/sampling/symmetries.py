@@ -56,9 +56,10 @@ def symmetries(cube: xr.DataArray, patch: tuple[int, int], asked: str) -> tuple[
     if asked == "auto":
         if degrees or _is_vector(cube):
             return (AS_IT_IS,)
-        if step is None:
+        mapped = grid_mapping(cube) is not None
+        if step is None or (units in {"", "1"} and not mapped):  # pixels are counted, as coarsened video does
             return (AS_IT_IS, Symmetry(True, 0))
-        on_a_map = grid_mapping(cube) is not None or units in {"m", "km", "metre", "metres", "meter", "meters"}
+        on_a_map = mapped or units in {"m", "km", "metre", "metres", "meter", "meters"}
         allowed = TURNS if on_a_map else ALL
         return allowed if square else tuple(each for each in allowed if not each.turns % 2)
     reason = None

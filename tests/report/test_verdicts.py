@@ -72,6 +72,11 @@ def test_few_starting_times_are_no_proof() -> None:
     ]
 
 
+def test_a_pure_number_bears_no_unit() -> None:
+    said = report.verdict(scores_of({"advection": ([WORSE], [LOWER])}).assign_attrs(units="1"))
+    assert "CSI ≥ 1 lower by 0.10" in said
+
+
 def test_a_mean_of_many_times_reaches_no_threshold() -> None:
     said = report.verdict(scores_of({"climatology": ([BETTER], [HIGHER])}))
     assert said.startswith("model beats climatology: MSE 0.50 times its")

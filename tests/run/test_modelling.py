@@ -98,3 +98,10 @@ def test_thresholds_that_are_scored_are_told_of_and_others_by_quantiles(cube_mak
 def test_a_field_of_one_value_has_no_chances(cube_maker: Maker) -> None:
     cube = cube_maker((6, 1, 20, 20))
     assert told(cube.copy(data=np.ones(cube.shape, dtype="float32"))) == {}
+
+
+def test_thresholds_of_a_pure_number_bear_no_unit(cube: xr.DataArray, capsys: pytest.CaptureFixture[str]) -> None:
+    told(cube.assign_attrs(units="K").rename("field"))
+    assert " K are told beside the mean" in capsys.readouterr().err
+    told(cube.assign_attrs(units="1").rename("field"))
+    assert " 1 are told beside the mean" not in capsys.readouterr().err

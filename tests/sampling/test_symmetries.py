@@ -56,7 +56,9 @@ def test_cells_have_no_handedness(cells: xr.DataArray) -> None:
 
 def test_video_has_an_up(cells: xr.DataArray) -> None:
     video = cells.drop_vars(["y", "x"])
-    assert symmetries(video, SQUARE, "auto") == (Symmetry(False, 0), Symmetry(True, 0))
+    counted = cells.assign_coords(y=0.5 + 2 * np.arange(8), x=0.5 + 2 * np.arange(10))
+    for each in (video, counted, counted.assign_coords(x=counted["x"].assign_attrs(units="1"))):
+        assert symmetries(each, SQUARE, "auto") == (Symmetry(False, 0), Symmetry(True, 0))
 
 
 def test_degrees_are_no_lengths(degrees: xr.DataArray) -> None:
