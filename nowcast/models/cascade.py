@@ -36,8 +36,12 @@ LARGEST = 4.0
 FINE = 3
 """Fields that are mixed in at full size: the newest frame, its means over 2 pixels, and the mean of the newest ones."""
 
-KEPT = 2.0
-"""Before training each channel takes a share of sigmoid(2) = 0.88 of what is fine."""
+NEWEST, AGING = 5.0, 2.5
+"""Logarithm of the newest frame's share over each other one's before training, at the first lead time; and how much
+less that is with each one of the lead time's logarithm."""
+
+KEPT = 5.0
+"""Before training each channel takes a share of sigmoid(5) = 0.99 of what is fine."""
 
 AROUND = 5
 """Halvings of the squares in which it is told how uneven the newest frame is: 32 pixels."""
@@ -96,7 +100,6 @@ class Cascade(Forecaster):
             for small in (self.shares, self.own, self.usual[2]):
                 small.weight.mul_(0.1)  # type: ignore[operator]
                 small.bias.zero_()  # type: ignore[operator]
-            self.shares.bias[: FINE + 1] = torch.tensor([FADING, 0.0, 0.0, 0.0])  # type: ignore[index]
             usual[:, :FINE] = KEPT
             usual[:, FINE:] = -FADING * torch.arange(self.scales - 2)
 
@@ -107,7 +110,11 @@ class Cascade(Forecaster):
         """As `forward`, for some lead times alone, counted from 1: `(b len(leads) c h w)`."""
         value, observed = self._newest(context)
         size = (value.shape[-2], value.shape[-1])
-        pyramid = _pyramid(value[:, -1], observed[:, -1], self.scales)
+        newest, seen = value[:, -1], observed[:, -1]
+        for before in range(value.shape[1] - 2, -1, -1):  # what the newest frame misses, an older one may have seen
+            newest = torch.where(seen > 0, newest, value[:, before])
+            seen = torch.maximum(seen, observed[:, before])
+        pyramid = _pyramid(newest, seen, self.scales)
         seen = observed[:, -RECENT:]
         mean = (value[:, -RECENT:] * seen).sum(1) / seen.sum(1).clamp_min(0.5)
         fine = [pyramid[0], _resized(pyramid[1], size, 2), torch.where(seen.sum(1) > 0, mean, pyramid[0])]
@@ -172,7 +179,8 @@ class Cascade(Forecaster):
         told = F.leaky_relu(self.told(features * (1 + scale) + shift), LEAK)
         here = LARGEST * torch.tanh(self.shares(told) / LARGEST)
         usual = self.usual(when).view(self.channels, -1)
-        share = here[:, : FINE + 1].softmax(dim=1)[:, :FINE]
+        begun = features.new_tensor([NEWEST - AGING * math.log(lead), *[0.0] * FINE]).view(-1, 1, 1)
+        share = (here[:, : FINE + 1] + begun).softmax(dim=1)[:, :FINE]
         weights = here[:, FINE + 1 :].reshape(len(here), self.channels, -1, *here.shape[-2:])
         weights = weights + usual[:, FINE:, None, None]
         return share, usual[:, :FINE].sigmoid(), weights.softmax(dim=2), self.own(told)
