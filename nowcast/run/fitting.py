@@ -24,7 +24,7 @@ from nowcast.run import folder
 from nowcast.run.circumstances import write_circumstances
 from nowcast.run.emphasis import drawn_by, turned
 from nowcast.run.judging import judge, unscored
-from nowcast.run.learning import objective, settled
+from nowcast.run.learning import objective, patience_for, settled
 from nowcast.run.memory import fitted_into_memory
 from nowcast.run.preparing import Prepared
 from nowcast.run.several import Sources, cubes_from, prepare_all
@@ -253,7 +253,7 @@ def _fitted(
         budget=budget,
         optimiser=settings.training.optimiser,
         learning_rate=settings.training.learning_rate,
-        patience=settings.training.patience,
+        patience=patience_for(prepared, steps=len(loaders[0])),
         adversarial=settings.training.adversarial,
         curriculum=curriculum,
         precision=settings.training.precision,

@@ -17,7 +17,10 @@ from nowcast.verification import default_thresholds
 if TYPE_CHECKING:
     from nowcast.training import Curriculum
 
-__all__ = ["objective", "settled"]
+__all__ = ["objective", "patience_for", "settled"]
+
+LEAST_STEPS = 300
+"""Without a better validation loss before training ends, however few make an epoch."""
 
 TAUGHT = {
     "scheduled": "the truth is fed in place of its own frames, ever less often over the first 40 % of the steps",
@@ -66,6 +69,11 @@ def objective(prepared: Prepared, *, even: bool = False) -> tuple[Loss, Curricul
     if training.teaching is None or training.teaching == "none":
         return loss, None
     return loss, Curriculum(training.teaching, mixture(training.loss, thresholds=thresholds), seed=training.seed)
+
+
+def patience_for(prepared: Prepared, *, steps: int) -> int:
+    """Epochs, of so many steps, without a better validation loss after which training ends."""
+    return max(prepared.settings.training.patience, LEAST_STEPS // steps)
 
 
 def _thresholds(parts: Sequence[Prepared]) -> tuple[float, ...]:

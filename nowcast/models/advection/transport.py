@@ -17,6 +17,9 @@ __all__ = ["aligned", "carried", "completed", "displacements", "transport"]
 MIDPOINTS = 3
 """Times that the middle of a step back is looked for, each from the motion at the one before."""
 
+BORDER = 16
+"""Side in pixels of the means that stand for what lies beyond the field."""
+
 ENOUGH = 0.499
 """Share of what stands around a place, by distance, that must have been observed: just under half, so that a field ends
 half a pixel beyond the middle of its last pixels whatever the rounding."""
@@ -85,7 +88,7 @@ def carried(values: Tensor, observed: Tensor, motion: Tensor, leads: Sequence[in
     Parameters
     ----------
     values
-        `(b len(leads) l h w)`, known everywhere: beyond the field stands what stands at its border.
+        `(b len(leads) l h w)`, known everywhere: beyond the field stands the mean along its border.
     observed
         1 where the newest frame was observed: `(b 1 h w)`.
 
@@ -102,7 +105,7 @@ def carried(values: Tensor, observed: Tensor, motion: Tensor, leads: Sequence[in
             continue
         back = resized(displacement, size)
         place = len(frames)
-        brought = sampled(values[:, place], back, beyond="border")
+        brought = _with_beyond(sampled(values[:, place], back, beyond="border"), values[:, place], back)
         # Nothing is learnt: whole fields of all channels are written over, for they are a lot of memory.
         frames.append(brought if torch.is_grad_enabled() else values[:, place].copy_(brought))
         known.append((sampled(observed, back) > ENOUGH).to(values.dtype))
@@ -123,6 +126,18 @@ def displacements(motion: Tensor, size: tuple[int, int], horizon: int) -> Iterat
             step = sampled(motion, (back - step / 2) / side, beyond="border")
         back = back - step
         yield back
+
+
+def _with_beyond(brought: Tensor, field: Tensor, back: Tensor) -> Tensor:
+    """What was brought, but smooth where it comes from beyond the field: a border that is drawn out makes streaks."""
+    size = (field.shape[-2], field.shape[-1])
+    inside = sampled(torch.ones_like(field[:, :1]), back) > ENOUGH
+    if bool(inside.all()):
+        return brought
+    few = (-(-size[0] // BORDER), -(-size[1] // BORDER))
+    side = pixel_sides(few, size, field)
+    smooth = sampled(resized(field, few), resized(back, few) / side, beyond="border")
+    return torch.where(inside, brought, resized(smooth, size))
 
 
 def _read(both: Tensor, channels: int, displacement: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ import torch
 from echoes import along, around, echoes
 from torch import Tensor
 
-from nowcast.models.advection import completed, transport
+from nowcast.models.advection import carried, completed, transport
 from nowcast.models.advection.transport import displacements
 
 
@@ -107,3 +107,15 @@ def test_gradients_are_those_of_finite_differences(horizon: int) -> None:
     observed = (torch.rand(2, 1, 6, 7) > 0.2).double()
     motion = torch.randn(2, 2, 3, 3, dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda each: transport(each, observed, motion, horizon)[0], (value,))
+
+
+def test_beyond_the_field_stands_the_mean_along_its_border() -> None:
+    field = torch.rand(1, 1, 1, 64, 64)
+    motion = torch.zeros(1, 2, 8, 8)
+    motion[:, 0] = 10.0
+    (brought,), known = carried(field.expand(-1, 2, -1, -1, -1).clone(), torch.ones(1, 1, 64, 64), motion, [1, 2])
+    torch.testing.assert_close(brought[0, 0, :, 10:], field[0, 0, 0, :, :-10], rtol=0, atol=1e-4)
+    assert not known[0, 0, 0, :, :9].any()
+    rows = brought[0, 0, :, 2]
+    assert float(rows.std()) < 0.3 * float(field[0, 0, 0, :, 0].std())
+    assert float(rows.mean()) == pytest.approx(float(field[0, 0, 0, :, :16].mean()), abs=0.1)
