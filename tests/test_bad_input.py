@@ -273,7 +273,7 @@ def test_fit_on_an_all_dry_cube_ends_well_and_says_so(cli: Cli, place: Path) -> 
     ended = cli("fit", path, "--run", "dry-run", "--epochs", 1, "--hidden", 4, "--context", 2, "--horizon", 2)
     assert ended.code == 0, ended
     with xr.open_dataset("dry-run/scores.nc") as scores:
-        assert (scores["mse"].sel(forecaster="convlstm") < 1e-6).all()
+        assert (scores["mse"].sel(forecaster="cascade") < 1e-6).all()
         assert (scores["mse"].sel(forecaster="persistence") == 0).all()
     assert "nothing can be learnt" in cli("inspect", path).out
     assert cli("forecast", path, "-o", "dry.nc", "--run", "dry-run").code == 0

@@ -206,7 +206,7 @@ def test_from_door_to_door(source: Source, suffix: str, tmp_path: Path, reopen: 
     np.testing.assert_array_equal(open_forecast(written).values[:, :, 0], held)
 
     # evaluate: after k steps each pixel is off by 1000 k
-    scores = run.evaluate(written, source.paths, progress=False)
+    scores = run.evaluate(written, source.paths, baselines=["persistence"], progress=False)
     assert list(scores["forecaster"].values) == ["forecast", "persistence"]
     np.testing.assert_allclose(scores["mse"].sel(forecaster="persistence").values, [1000.0**2, 2000.0**2], rtol=1e-12)
     np.testing.assert_allclose(scores["mae"].sel(forecaster="persistence").values, [1000.0, 2000.0], rtol=1e-12)
@@ -222,7 +222,7 @@ def test_a_perfect_forecast_has_no_error(source: Source, tmp_path: Path) -> None
     perfect = predicted.isel(forecast_reference_time=slice(0, len(references)))
     perfect = perfect.copy(data=truth).assign_attrs(nowcast_model="perfect")
     written = nowcast.write_cube(perfect, tmp_path / "perfect.nc")
-    scores = run.evaluate(written, source.paths, progress=False)
+    scores = run.evaluate(written, source.paths, baselines=["persistence"], progress=False)
     assert (scores["mse"].sel(forecaster="perfect") == 0).all()
     assert (scores["mae"].sel(forecaster="perfect") == 0).all()
     np.testing.assert_allclose(scores["mse"].sel(forecaster="persistence").values, [1000.0**2, 2000.0**2], rtol=1e-12)
@@ -231,7 +231,9 @@ def test_a_perfect_forecast_has_no_error(source: Source, tmp_path: Path) -> None
     late = late.drop_vars("valid_time")
     upside_down = perfect.copy(data=truth[:, :, :, ::-1])
     for wrong, off in ((late, 1000.0**2), (upside_down, (20 * (2 * np.arange(ROWS) - (ROWS - 1.0))) ** 2)):
-        mse = run.evaluate(wrong, cube, progress=False)["mse"].sel(forecaster="perfect", lead_time="10min")
+        mse = run.evaluate(wrong, cube, baselines=["persistence"], progress=False)["mse"].sel(
+            forecaster="perfect", lead_time="10min"
+        )
         assert float(mse) == pytest.approx(float(np.mean(off)))
 
 
