@@ -62,6 +62,14 @@ class Forecaster(nn.Module, ABC):
         """Channels of a context frame: the field's, and as many again if masked."""
         return self.channels * (2 if self.masked else 1)
 
+    def parted(self, context: Tensor) -> tuple[Tensor, Tensor]:
+        """A context's values `(b t c h w)`, 0 where they are missing, and 1 where they were observed."""
+        value = context[:, :, : self.channels]
+        if not self.masked:
+            return value, torch.ones_like(value)
+        observed = context[:, :, self.channels :]
+        return torch.where(observed > 0, value, 0), observed
+
     @abstractmethod
     def forward(self, context: Tensor, horizon: int) -> Tensor:
         """`(b t c h w)`, or `(b t 2c h w)` if masked, to `(b horizon c h w)`; scaled values, any `h` and `w`."""

@@ -134,11 +134,9 @@ class Cascade(Forecaster):
 
     def _newest(self, context: Tensor) -> tuple[Tensor, Tensor]:
         """The newest frames, as many as it looks at: values, 0 where missing; and 1 where observed."""
-        newest = context[:, -self.recent :]
-        value = newest[:, :, : self.channels]
-        observed = newest[:, :, self.channels :] if self.masked else torch.ones_like(value)
-        lacking = (0, 0, 0, 0, 0, 0, self.recent - newest.shape[1], 0)  # older frames than there are: not observed
-        return F.pad(value * observed, lacking), F.pad(observed, lacking)
+        value, observed = self.parted(context[:, -self.recent :])
+        lacking = (0, 0, 0, 0, 0, 0, self.recent - value.shape[1], 0)  # older frames than there are: not observed
+        return F.pad(value, lacking), F.pad(observed, lacking)
 
     def _features(self, value: Tensor, observed: Tensor, newest: Tensor) -> Tensor:
         """What the network makes of the frames, at a quarter of their size."""

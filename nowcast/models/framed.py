@@ -88,7 +88,7 @@ class Framed(Forecaster):
     def stakes(self, context: Tensor) -> Tensor | None:
         if self.exceedance is None:
             return None
-        value, observed = self._parts(context[:, -1:])
+        value, observed = self.parted(context[:, -1:])
         return self.exceedance.stakes(value, observed)
 
     def expected(self, values: Tensor) -> Tensor:
@@ -99,7 +99,8 @@ class Framed(Forecaster):
 
     def lifted(self, context: Tensor, horizon: int, leads: Sequence[int] | None = None) -> Lifted:
         leads = range(1, horizon + 1) if leads is None else leads
-        value, observed = self._parts(context)
+        seen = context if self.inner.looks_back is None else context[:, -max(NEWEST, self.inner.looks_back) :]
+        value, observed = self.parted(seen)
         if self.frame == "still":
             return Lifted(self._within(value, observed, leads))
         moving = motion(value[:, -NEWEST:], observed[:, -NEWEST:])
@@ -112,12 +113,3 @@ class Framed(Forecaster):
         lifted = self.lift(value)
         masks = observed.repeat(1, 1, lifted.shape[2] // self.channels, 1, 1)
         return self.inner.at_leads(torch.cat([torch.where(masks > 0, lifted, 0), masks], dim=2), leads)
-
-    def _parts(self, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Values, 0 where missing, and where they were observed, of the frames that the network looks at."""
-        newest = context if self.inner.looks_back is None else context[:, -max(NEWEST, self.inner.looks_back) :]
-        value = newest[:, :, : self.channels]
-        if not self.masked:
-            return value, torch.ones_like(value)
-        observed = newest[:, :, self.channels :]
-        return torch.where(observed > 0, value, 0), observed

@@ -12,14 +12,13 @@ from typing import Any
 
 import xarray as xr
 
-from nowcast import config, model_file, rollout
+from nowcast import config, model_file
 from nowcast.errors import InputError
-from nowcast.models import Persistence
 from nowcast.progress import quiet
 from nowcast.protocols.cutting import Test
 from nowcast.protocols.schema import Budget, Protocol, Recipe
 from nowcast.run import fit, folder
-from nowcast.run.baselines import baseline
+from nowcast.run.baselines import baseline, pattern
 from nowcast.run.forecasting import predict
 from nowcast.scaling import Scaler
 
@@ -34,16 +33,7 @@ def of_baseline(name: str, protocol: Protocol) -> Maker:
     context, horizon = protocol.windows.context, protocol.windows.horizon
 
     def make(cube: xr.DataArray, references: Sequence[int]) -> Any:
-        # Its coordinates are those of every forecast; its values are never worked out.
-        like = rollout.forecast(
-            Persistence(channels=cube.sizes["channel"]),
-            Scaler("unit", 0.0, 1.0),
-            cube,
-            context=context,
-            horizon=horizon,
-            references=references,
-            name=name,
-        )
+        like = pattern(cube, context=context, horizon=horizon, references=references, name=name)
         return baseline(name, cube, like).compute()
 
     return make

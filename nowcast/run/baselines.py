@@ -17,9 +17,10 @@ import numpy as np
 import torch
 import xarray as xr
 
-from nowcast import products
+from nowcast import products, rollout
 from nowcast.cube import FORECAST_DIMS, label
 from nowcast.errors import InputError
+from nowcast.models import Persistence
 from nowcast.models.advection import completed, motion, transport
 from nowcast.readers import reading
 from nowcast.run import peers
@@ -28,7 +29,7 @@ from nowcast.timeline import absent_frames
 from nowcast.units import is_rain, rain_rate_of_one
 from nowcast.verification import inputs, lead_steps, persistence
 
-__all__ = ["BASELINES", "USUAL", "advection", "baseline", "checked", "climatology"]
+__all__ = ["BASELINES", "USUAL", "advection", "baseline", "checked", "climatology", "pattern"]
 
 USUAL = ("persistence", "advection")
 """What is scored beside every forecast."""
@@ -103,6 +104,18 @@ def baseline(
     if name == "advection":
         return advection(observed, like, context=context)
     return peers.peer(name, observed, like, context=context, thresholds=thresholds)
+
+
+def pattern(cube: xr.DataArray, *, context: int, horizon: int, references: Sequence[int], name: str) -> xr.DataArray:
+    """A forecast whose coordinates and attributes are those of every forecast, and whose values are never worked out.
+
+    Parameters are those of `nowcast.rollout.forecast`, which refuses what it does.
+    """
+    still = Persistence(channels=cube.sizes["channel"])
+    as_it_is = Scaler("unit", 0.0, 1.0)
+    return products.mean(
+        rollout.forecast(still, as_it_is, cube, context=context, horizon=horizon, references=references, name=name)
+    )
 
 
 def advection(observed: xr.DataArray, like: xr.DataArray, *, context: int) -> xr.DataArray:

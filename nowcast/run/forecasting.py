@@ -21,16 +21,13 @@ from nowcast.readers.options import Options
 from nowcast.report import losses
 from nowcast.run import folder
 from nowcast.run.source import READ_AS, Source, cube_from, given, minutes, remembered
-from nowcast.run.untrained import untrained
+from nowcast.run.untrained import MOST_IN_MEMORY, untrained
 from nowcast.scaling import Scaler
 from nowcast.timeline import absent_frames, with_absent_frames
 
 __all__ = ["computed", "forecast", "predict"]
 
 Forecast = TypeVar("Forecast", xr.DataArray, xr.Dataset, xr.DataArray | xr.Dataset)
-
-MOST_IN_MEMORY = 1_000_000_000
-"""Bytes up to which a forecast is computed at once; beyond it, it stays lazy and is computed while it is written."""
 
 
 def forecast(

@@ -96,8 +96,8 @@ def frame_for(cube: xr.DataArray, plan: WindowPlan, scaler: Scaler) -> str:
     """
     starts = plan.starts
     picked = [starts[i * len(starts) // TRIALS] for i in range(TRIALS)] if len(starts) > TRIALS else starts
-    still, moving = Persistence(channels=cube.sizes["channel"]), Advection(channels=cube.sizes["channel"])
-    still.masked = moving.masked = True
+    channels = cube.sizes["channel"]
+    still, moving = Persistence(channels=channels, masked=True), Advection(channels=channels, masked=True)
     errors = np.zeros(2)
     middle = cube.isel({axis: _middle(cube.sizes[axis]) for axis in ("y", "x")})
     for start in dict.fromkeys(picked):

@@ -11,14 +11,13 @@ import xarray as xr
 from nowcast import products, rollout
 from nowcast.cube import label, time_step
 from nowcast.errors import InputError
-from nowcast.models import MODELS, Persistence
+from nowcast.models import MODELS
 from nowcast.progress import tell
 from nowcast.readers import reading
-from nowcast.run.baselines import BASELINES, NEWEST, baseline, checked
+from nowcast.run.baselines import BASELINES, NEWEST, baseline, checked, pattern
 from nowcast.run.source import minutes
-from nowcast.scaling import Scaler
 
-__all__ = ["untrained"]
+__all__ = ["MOST_IN_MEMORY", "untrained"]
 
 HORIZON = 12
 """Frames that are forecast where nobody says how many: an hour of radar every five minutes."""
@@ -78,16 +77,7 @@ def untrained(
         references = sorted({index for time in at for index in rollout.reference_indices(cube, time)})
     else:
         references = rollout.newest_references(cube)
-    # Its coordinates are those of every forecast; what persistence would say is never worked out.
-    like = rollout.forecast(
-        Persistence(channels=cube.sizes["channel"]),
-        Scaler("unit", 0.0, 1.0),
-        cube,
-        context=context,
-        horizon=ahead,
-        references=references,
-        name=model,
-    )
+    like = pattern(cube, context=context, horizon=ahead, references=references, name=model)
     why = " (--horizon to change)" if horizon is None else ""
     frames = f"{context} frame{'s' if context > 1 else ''} in, {ahead} out"
     tell(f"model    {model}, which needs no training: {frames}, {minutes(ahead * (time_step(cube) or 0.0))} ahead{why}")

@@ -126,7 +126,7 @@ class Task(L.LightningModule, ABC):
     def validation_step(self, batch: Batch, index: int) -> None:
         context, target, weight = batch
         told = self.forecaster.lifted(context, target.shape[1])
-        still = Lifted(self.forecaster.lift(self.persistence(context, target.shape[1])), told.known)
+        still = told._replace(values=self.forecaster.lift(self.persistence(context, target.shape[1])))
         for name, lifted in (("validation", told), ("persistence", still)):
             self.log(name, self._compared(self.loss, lifted, context, target, weight), batch_size=len(context))
 

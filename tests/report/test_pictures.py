@@ -23,6 +23,20 @@ def drawn(forecast: xr.DataArray, observed: xr.DataArray, path: Path, reference:
     return np.asarray(imread(path))[..., :3]
 
 
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """Every frame that is drawn, in its order."""
+    frames: list[np.ndarray] = []
+    draw = matplotlib.axes.Axes.imshow
+
+    def watched(axes: object, frame: np.ndarray, **keywords: object) -> object:
+        frames.append(np.array(frame))
+        return draw(axes, frame, **keywords)
+
+    monkeypatch.setattr(matplotlib.axes.Axes, "imshow", watched)
+    return frames
+
+
 def test_north_is_up_whichever_way_y_runs(blob: Maker, forecast_of: Maker, tmp_path: Path) -> None:
     cube = blob()
     assert cube["y"][0] > cube["y"][-1]
@@ -53,16 +67,8 @@ def test_rain_in_the_north_west_is_drawn_at_the_top_left(blob: Maker, forecast_o
 
 
 def test_truth_forecast_and_persistence_are_three_rows_of_leads(
-    blob: Maker, forecast_of: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    blob: Maker, forecast_of: Maker, tmp_path: Path, shown: list[np.ndarray]
 ) -> None:
-    shown: list[np.ndarray] = []
-    draw = matplotlib.axes.Axes.imshow
-
-    def watched(axes: object, frame: np.ndarray, **keywords: object) -> object:
-        shown.append(np.array(frame))
-        return draw(axes, frame, **keywords)
-
-    monkeypatch.setattr(matplotlib.axes.Axes, "imshow", watched)
     cube = blob()
     predicted = forecast_of(cube, reference=3, share=0.5)[:, :2]
     later = xr.concat([predicted, predicted], "lead_time").assign_coords(
@@ -120,16 +126,8 @@ def test_a_clock_that_jitters_leaves_no_frame_blank(blob: Maker, forecast_of: Ma
 
 
 def test_baselines_stand_between_model_and_persistence(
-    blob: Maker, forecast_of: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    blob: Maker, forecast_of: Maker, tmp_path: Path, shown: list[np.ndarray]
 ) -> None:
-    shown: list[np.ndarray] = []
-    draw = matplotlib.axes.Axes.imshow
-
-    def watched(axes: object, frame: np.ndarray, **keywords: object) -> object:
-        shown.append(np.array(frame))
-        return draw(axes, frame, **keywords)
-
-    monkeypatch.setattr(matplotlib.axes.Axes, "imshow", watched)
     cube = blob(frames=9)
     both = xr.concat([forecast_of(cube, 1), forecast_of(cube, 3)], "forecast_reference_time")
     beside = {"advection": 0.5 * both[:, ::-1], "climatology": 0.25 * both.isel(forecast_reference_time=[0])}

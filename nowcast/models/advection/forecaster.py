@@ -53,9 +53,5 @@ class Advection(Forecaster):
 
     def _parts(self, context: Tensor) -> tuple[Tensor, Tensor]:
         """The newest frames: their values, and where those were observed."""
-        newest = context[:, -self.frames :]
-        value = newest[:, :, : self.channels]
-        if self.masked:
-            observed = newest[:, :, self.channels :]
-            return torch.where(observed > 0, value, 0), observed
-        return value, torch.ones_like(value[:, :, :1])
+        value, observed = self.parted(context[:, -self.frames :])
+        return value, observed if self.masked else observed[:, :, :1]
