@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
-from nowcast import products, report
-from nowcast.atomic import replacing
+from nowcast import model_file, products, report
+from nowcast.atomic import replacing, write_text
 from nowcast.cube import grid_step, time_step
 from nowcast.models import Forecaster
 from nowcast.progress import tell
 from nowcast.rollout import usable_references, with_empty_marked
+from nowcast.run import folder
 from nowcast.run.baselines import USUAL, baseline, climatology
 from nowcast.run.evaluation import drawn, score_beside_baselines
 from nowcast.run.forecasting import computed, predict
 from nowcast.run.preparing import Prepared
 from nowcast.run.showcase import cases_beside, keep_cases
 from nowcast.timeline import absent_frames
+from nowcast.verification import record, verdict
+from nowcast.writers import write_dataset
 
-__all__ = ["judge", "unscored"]
+__all__ = ["judge", "judge_all", "unscored"]
 
 MOST_SCORED = 20_000_000
 """Pixels of forecasts that are scored at the end of fit, about a minute's work on two cores."""
+
+
+def judge_all(parts: Sequence[Prepared], forecaster: Forecaster, card: model_file.Card, place: Path) -> xr.Dataset:
+    """The scores of the first cube with a test part, written as those of the others are; empty if there is none."""
+    judged, verdicts = [], []
+    for number, part in enumerate(parts, 1):
+        if "test" not in part.plans:
+            continue
+        scores = judge(part, forecaster, place / folder.numbered(folder.PICTURE, number), learnt_from=parts)
+        scores.attrs.update(run=str(place), model_file=str(place / folder.MODEL))
+        table = place / folder.numbered(folder.SCORES, number)
+        write_dataset(scores, table)
+        judged.append(scores)
+        verdicts.append(verdict(scores))
+        write_text(place / folder.numbered(folder.VERDICT, number), json.dumps(verdicts[-1], indent=2))
+        if len(parts) > 1:
+            ours, still = (float(scores["mse"].isel(forecaster=i).mean()) for i in (0, 1))
+            tell(f"scores   cube {number}: MSE {ours / still:.3f} of persistence's; {table}")
+    if not judged:
+        scores = unscored(parts[0])
+        return scores.assign_attrs(run=str(place), model_file=str(place / folder.MODEL))
+    model_file.save(place / folder.MODEL, forecaster, replace(card, verdict=record(verdicts)))
+    return judged[0]
 
 
 def judge(

@@ -1,0 +1,114 @@
+"""Prepared cubes in, a trained forecaster and its scores out; all that the run's folder holds of them is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+import xarray as xr
+
+from nowcast import config, model_file
+from nowcast.atomic import write_text
+from nowcast.models import Forecaster
+from nowcast.progress import tell
+from nowcast.run import folder
+from nowcast.run.card import card_of
+from nowcast.run.judging import judge_all
+from nowcast.run.learning import objective, patience_for
+from nowcast.run.loaders import loader
+from nowcast.run.memory import fitted_into_memory
+from nowcast.run.preparing import Prepared
+from nowcast.tensors import Loader
+
+__all__ = ["train"]
+
+
+def train(parts: Sequence[Prepared], place: Path, *, resume: bool) -> xr.Dataset:
+    """The scores of the first cube with a test part, of a forecaster trained on all that have a training part.
+
+    Raises
+    ------
+    InputError
+        What `resume` finds in the folder `place` was begun with something else; what `nowcast.training.fit` refuses.
+    MachineError
+        The disk is full or may not be written.
+    """
+    prepared = parts[0]
+    settings = prepared.settings
+    others = {"others": [part.fingerprint() for part in parts[1:]]} if len(parts) > 1 else {}
+    folder.begin(place, prepared.fingerprint() | others, resume=resume)
+    torch.manual_seed(settings.training.seed)
+    forecaster = prepared.forecaster()
+    loaders = [loader(parts, "training", place=place)]
+    if any("validation" in part.plans for part in parts):
+        loaders.append(loader(parts, "validation"))
+    try:
+        return _fitted(parts, forecaster, loaders, place, resume=resume)
+    finally:
+        for each in loaders:
+            each.close()
+
+
+def _fitted(
+    parts: Sequence[Prepared],
+    forecaster: Forecaster,
+    loaders: Sequence[Loader],
+    place: Path,
+    *,
+    resume: bool,
+) -> xr.Dataset:
+    from nowcast import training
+
+    prepared = parts[0]
+    settings = prepared.settings
+    loss, curriculum = objective(prepared)
+    parameters = sum(p.numel() for p in forecaster.parameters())
+    tell(f"model    {settings.model.name}, {parameters:,} parameters")
+    fitted_into_memory(prepared, forecaster)
+    validation = loaders[1] if len(loaders) > 1 else None
+    if validation is None:
+        tell("beware   no validation part: the last weights are kept, were they worse, and nothing ends it early")
+    epochs, max_minutes = settings.training.epochs, settings.training.max_minutes
+    if resume and epochs is not None:
+        budget = training.Budget(epochs, max_minutes, "as the run was begun")
+    else:
+        budget = training.plan_budget(
+            forecaster,
+            loss,
+            loaders[0],
+            validation,
+            epochs=epochs,
+            max_minutes=max_minutes,
+            adversarial=settings.training.adversarial,
+            curriculum=curriculum,
+            precision=settings.training.precision,
+        )
+    tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
+    settled = {"epochs": budget.epochs, "low_memory": forecaster.low_memory}
+    settings = settings.model_copy(update={"training": settings.training.model_copy(update=settled)})
+    write_text(place / folder.CONFIG, config.dump(settings))
+    for number, part in enumerate(parts, 1):
+        audit = json.dumps(part.split.audit(part.cube), indent=2)
+        write_text(place / folder.numbered(folder.SPLIT, number), audit)
+    outcome = training.fit(
+        forecaster,
+        loss,
+        loaders[0],
+        validation,
+        folder=place,
+        budget=budget,
+        optimiser=settings.training.optimiser,
+        learning_rate=settings.training.learning_rate,
+        patience=patience_for(prepared, steps=len(loaders[0])),
+        adversarial=settings.training.adversarial,
+        curriculum=curriculum,
+        precision=settings.training.precision,
+        resume=resume,
+    )
+    judged_by = f"; validation {outcome.best_validation:.5f}, persistence {outcome.persistence:.5f}"
+    tell(f"trained  {outcome.steps} steps, {outcome.ended}{'' if validation is None else judged_by}")
+    card = card_of(parts)
+    model_file.save(place / folder.MODEL, forecaster, card)
+    return judge_all(parts, forecaster, card, place)
