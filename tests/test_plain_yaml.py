@@ -1,4 +1,4 @@
-"""Plain data from YAML, and nothing else; tests/test_config.py and tests/protocols/test_loading.py try more."""
+"""Plain data from YAML, and nothing else; tests/config/test_reading.py and tests/protocols/test_loading.py try more."""
 
 from __future__ import annotations
 

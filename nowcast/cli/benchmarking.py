@@ -9,13 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from nowcast.cli.ending import set_debug
+from nowcast.cli.flags import Debug, Quiet
 from nowcast.cli.telling import results, tell_next
-from nowcast.cli.verbs import Debug, Quiet, app
 
 __all__ = ["benchmark"]
 
 
-@app.command()
 def benchmark(
     protocol: Annotated[str, typer.Argument(metavar="NAME|FILE.yaml", help="moving-mnist, kth, or a protocol's file")],
     data: Annotated[str | None, typer.Option("--data", help="where its data lie [as the protocol says]")] = None,

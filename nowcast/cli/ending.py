@@ -30,7 +30,7 @@ def main() -> None:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", NowcastWarning)
         warnings.showwarning = lambda message, *_, **__: typer.echo(f"beware   {printable(str(message))}", err=True)
-    from nowcast.cli.verbs import app
+    from nowcast.cli import app
 
     try:
         app()

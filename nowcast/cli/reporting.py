@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 
 from nowcast.cli.ending import set_debug
-from nowcast.cli.verbs import Debug, Quiet, app
+from nowcast.cli.flags import Debug, Quiet
 
 __all__ = ["report"]
 
 
-@app.command()
 def report(
     source: Annotated[str, typer.Argument(metavar="RUN|SCORES", help="a run's folder, or scores of evaluate -o")],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="the page [RUN/report.html]")] = None,

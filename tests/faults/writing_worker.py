@@ -28,7 +28,7 @@ LOADED = (
     "av",
     "xarray",
     "dask.array",
-    "nowcast.cli.verbs",
+    "nowcast.cli",
     "nowcast.readers.opening",
 )
 LOADED += ("nowcast.writers", "nowcast.run.conversion", "matplotlib", "PIL.GifImagePlugin")

@@ -1,0 +1,117 @@
+"""The verb that trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nowcast.cli.ending import set_debug
+from nowcast.cli.flags import Channel, Debug, Paths, Quiet, Thresholds, Variable
+from nowcast.cli.parsing import numbers_of, shares_of
+from nowcast.cli.reading import reads
+from nowcast.cli.telling import again, print_scores, tell_next
+
+__all__ = ["fit"]
+
+
+@reads
+def fit(
+    paths: Paths,
+    config: Annotated[Path | None, typer.Option("--config", help="a YAML file; flags win over it")] = None,
+    run_folder: Annotated[str | None, typer.Option("--run", help="the folder to write [runs/NAME-DATE-TIME]")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --run")] = False,
+    variable: Variable = None,
+    channel: Channel = None,
+    model: Annotated[
+        str | None, typer.Option(help="cascade, convlstm, multiscale, predrnn, predrnn++ or e3dlstm [cascade]")
+    ] = None,
+    frame: Annotated[
+        str | None, typer.Option(help="still, lagrangian or auto: what moves is held still [auto]")
+    ] = None,
+    output: Annotated[str | None, typer.Option(help="mean, or chances to reach thresholds beside it [chances]")] = None,
+    hidden: Annotated[str | None, typer.Option(help="channels of each layer, such as 64,64")] = None,
+    kernel: Annotated[int | None, typer.Option(help="side of the convolutions")] = None,
+    context: Annotated[int | None, typer.Option(help="frames given")] = None,
+    horizon: Annotated[int | None, typer.Option(help="frames asked for")] = None,
+    stride: Annotated[int | None, typer.Option(help="frames between neighbouring starts")] = None,
+    patch: Annotated[int | None, typer.Option(help="side of training patches in pixels")] = None,
+    fractions: Annotated[str | None, typer.Option(help="of training, validation, test [0.7,0.15,0.15]")] = None,
+    gaps: Annotated[str | None, typer.Option(help="absent frames: skip, mask or hold [skip]")] = None,
+    max_missing: Annotated[int | None, typer.Option(help="frames missing per context at most [a quarter]")] = None,
+    scaling: Annotated[str | None, typer.Option(help="unit, symmetric, zscore, log or db")] = None,
+    loss: Annotated[
+        str | None,
+        typer.Option(help="mse, mae, ssim, ms_ssim, balanced_mse, balanced_mae, csi, fss, or mixed: mse=1,ssim=0.1"),
+    ] = None,
+    optimiser: Annotated[str | None, typer.Option(help="adam, adamw or rmsprop")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="at its highest")] = None,
+    adversarial: Annotated[float | None, typer.Option(help="weight of a discriminator's term: sharper frames")] = None,
+    batch: Annotated[int | None, typer.Option(help="windows a step")] = None,
+    epochs: Annotated[int | None, typer.Option(help="[suits machine and data]")] = None,
+    max_minutes: Annotated[float | None, typer.Option(help="the longest that training may take")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, or bfloat16 on a GPU [float32]")] = None,
+    low_memory: Annotated[bool | None, typer.Option(help="remember less, work more [if it must]")] = None,
+    seed: Annotated[int | None, typer.Option(help="of weights and order")] = None,
+    events: Annotated[str | None, typer.Option(help="draw windows by: auto, rain, motion, divisions [none]")] = None,
+    weights: Annotated[str | None, typer.Option(help="of several cubes: shares of an epoch, such as 2,1")] = None,
+    augment: Annotated[str | None, typer.Option(help="turn and mirror: auto, flips, rotations, all [none]")] = None,
+    memory: Annotated[str | None, typer.Option(help="that it may take, such as 2GB")] = None,
+    workers: Annotated[int | None, typer.Option(help="processes that read; 0: a thread [0]")] = None,
+    thresholds: Thresholds = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    options: dict[str, Any] | None = None,
+) -> None:
+    """Train on a cube and score the result on the last part of its time, beside persistence and advection."""
+    set_debug(debug)
+    from nowcast import run
+
+    scores = run.fit(
+        paths,
+        run=run_folder,
+        config_file=config,
+        resume=resume,
+        variable=variable,
+        channel=channel,
+        options=options,
+        model=model,
+        frame=frame,
+        output=output,
+        hidden=numbers_of(hidden, "--hidden", int),
+        kernel=kernel,
+        context=context,
+        horizon=horizon,
+        stride=stride,
+        patch=patch,
+        fractions=numbers_of(fractions, "--fractions", float),
+        gaps=gaps,
+        max_missing=max_missing,
+        scaling=scaling,
+        loss=shares_of(loss),
+        optimiser=optimiser,
+        learning_rate=learning_rate,
+        adversarial=adversarial,
+        batch=batch,
+        epochs=epochs,
+        max_minutes=max_minutes,
+        precision=precision,
+        low_memory=low_memory,
+        seed=seed,
+        events=events,
+        weights=numbers_of(weights, "--weights", float),
+        augment=augment,
+        memory=memory,
+        workers=workers,
+        thresholds=numbers_of(thresholds, "--thresholds", float),
+        progress=not quiet,
+    )
+    print_scores(scores)
+    where = scores.attrs["run"]
+    held = "model, scores, picture" if scores.data_vars else "model, not scored"
+    tell_next(
+        f"{where}: {held}; next: nowcast report {where}, "
+        f"or nowcast forecast {again(paths)} -o forecast.nc --run {where}",
+        quiet=quiet,
+    )

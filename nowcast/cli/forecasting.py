@@ -1,0 +1,60 @@
+"""The verb that forecasts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from nowcast.cli.ending import set_debug
+from nowcast.cli.flags import Channel, Debug, Paths, Quiet, Run, Variable
+from nowcast.cli.parsing import product_of
+from nowcast.cli.reading import reads
+from nowcast.cli.telling import again, tell_next
+
+__all__ = ["forecast"]
+
+
+@reads
+def forecast(
+    paths: Paths,
+    out: Annotated[str, typer.Option("-o", "--out", help=".nc, .zarr, .ome.tif, .ome.zarr, .gif, .mp4, .mkv or .avi")],
+    run_path: Run = None,
+    model: Annotated[str | None, typer.Option(help="without training: advection, persistence, pysteps, steps")] = None,
+    at: Annotated[list[str] | None, typer.Option(help="reference time(s), ISO 8601 UTC [the newest frame]")] = None,
+    every: Annotated[bool, typer.Option("--every", help="from every time with enough frames before it")] = False,
+    horizon: Annotated[int | None, typer.Option(help="frames to forecast [as trained]")] = None,
+    product: Annotated[
+        str | None, typer.Option(help="of a probabilistic forecast: mean or matched [all; where one fits, matched]")
+    ] = None,
+    variable: Variable = None,
+    channel: Channel = None,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    options: dict[str, Any] | None = None,
+) -> None:
+    """Forecast from the newest frames; the suffix of --out says in what format."""
+    set_debug(debug)
+    from nowcast import products, run
+    from nowcast.writers import holds_products, require_writable, write_cube
+
+    wanted = product_of(product)
+    require_writable(out)
+    result = run.forecast(
+        paths,
+        run=run_path,
+        model=model,
+        at=at,
+        every=every,
+        horizon=horizon,
+        variable=variable,
+        channel=channel,
+        options=options,
+        progress=not quiet,
+    )
+    if wanted is not None:
+        result = products.mean(result) if wanted == "mean" else products.matched(result)
+    write_cube(result, out)
+    if products.probability(result) is not None and not holds_products(out):
+        tell_next(f"product  {out} holds the matched field alone (.nc and .zarr hold all; --product mean)", quiet=quiet)
+    tell_next(f"wrote {out}; next: nowcast evaluate {out} {again(paths)}, or xarray.open_dataset({out!r})", quiet=quiet)

@@ -1,0 +1,40 @@
+"""The verb that tells what files are."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from nowcast.cli.ending import set_debug
+from nowcast.cli.flags import Channel, Debug, Paths, Quiet, Variable
+from nowcast.cli.reading import reads
+from nowcast.cli.telling import results
+
+__all__ = ["inspect"]
+
+
+@reads
+def inspect(
+    paths: Paths,
+    variable: Variable = None,
+    channel: Channel = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+    options: dict[str, Any] | None = None,
+) -> None:
+    """What these files are as one cube, and what fit would do with it."""
+    set_debug(debug)
+    from nowcast import run
+
+    description, plan = run.inspect(
+        paths, variable=variable, channel=channel, options=options, progress=not (as_json or quiet)
+    )
+    if as_json:
+        print(json.dumps({**description.to_dict(), "fit": plan}))  # noqa: T201
+    else:
+        from nowcast import report
+
+        results().print(report.description_table(description, plan))

@@ -1,0 +1,43 @@
+"""Settings: one closed, typed model per room. A file goes in, a resolved copy comes out, flags win over the file.
+
+Configuration stops at `nowcast.run`: the rooms below take plain keywords.
+"""
+
+from __future__ import annotations
+
+from nowcast.config.reading import dump, resolve
+from nowcast.config.settings import (
+    FLAGS,
+    LOSSES,
+    Data,
+    Finite,
+    Loading,
+    Model,
+    Positive,
+    PositiveFloat,
+    Sampling,
+    Scaling,
+    Scores,
+    Settings,
+    Training,
+    Windows,
+)
+
+__all__ = [
+    "FLAGS",
+    "LOSSES",
+    "Data",
+    "Finite",
+    "Loading",
+    "Model",
+    "Positive",
+    "PositiveFloat",
+    "Sampling",
+    "Scaling",
+    "Scores",
+    "Settings",
+    "Training",
+    "Windows",
+    "dump",
+    "resolve",
+]
