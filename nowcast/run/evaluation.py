@@ -16,6 +16,7 @@ from nowcast.progress import bar, quiet, tell
 from nowcast.readers import reading
 from nowcast.run.baselines import USUAL, baseline, checked
 from nowcast.run.source import READ_AS, Source, cube_from, forecast_from, given, minutes, remembered
+from nowcast.units import CONVERTED_FROM, conversion, in_units
 from nowcast.verification import score
 
 __all__ = ["drawn", "evaluate", "score_beside_baselines"]
@@ -47,7 +48,7 @@ def evaluate(
     forecast
         A forecast cube, a probabilistic forecast (see `nowcast.products`), or the path of one.
     source
-        The observed cube, or its paths.
+        The observed cube, or its paths. Rain in other units than the forecast's is converted to those, which is told.
     baselines
         What is scored beside it, from the frames that it had: `"persistence"`, `"advection"`, and of pysteps
         `"pysteps"` and `"steps"`. All are scored on the pixels that all of them know.
@@ -82,8 +83,11 @@ def evaluate(
             observed = cube_from(source, options=options)
         else:
             told = {**remembered(own.attrs.get(READ_AS)), **given(options)}
-            renamed = variable is None and bool(told.get("zr") or told.get("classes"))  # from another name in the file
+            # from another name in the file
+            renamed = variable is None and bool(told.get("zr") or told.get("classes") or CONVERTED_FROM in own.attrs)
             observed = cube_from(source, variable=None if renamed else name, channel=channel, options=told)
+        if conversion(observed, own.attrs.get("units")) is not None:
+            observed = in_units(observed, name=str(own.name), units=own.attrs.get("units"))
         beside = {each: baseline(each, observed, predicted, thresholds=thresholds) for each in baselines}
         scores = score_beside_baselines(predicted, observed, beside, thresholds=thresholds, scales=scales)
         if picture is not None:

@@ -16,6 +16,8 @@ from nowcast import model_file
 from nowcast.atomic import write_text
 from nowcast.cube import label
 from nowcast.errors import InputError
+from nowcast.progress import quiet
+from nowcast.units import conversion, in_units
 
 __all__ = [
     "BEGUN",
@@ -30,6 +32,7 @@ __all__ = [
     "SCORES",
     "SPLIT",
     "VERDICT",
+    "as_trained",
     "begin",
     "find_model",
     "numbered",
@@ -115,6 +118,8 @@ def find_model_for(
 ) -> tuple[Path, dict[str, Any]]:
     """The model file of a run folder, the file itself, or that of the newest run under `runs/` that fits the cube.
 
+    Runs that fit as they are come before those that do once rain is in their units.
+
     Parameters
     ----------
     read_as
@@ -141,6 +146,7 @@ def find_model_for(
             next_step="train one: nowcast fit PATH, or name one: --run DIR or --run FILE",
         )
     misfits, unread, what = [], [], "these files"
+    convertible: list[tuple[Path, dict[str, Any]]] = []
     for path in found:
         try:
             card = model_file.load_card(path)
@@ -156,7 +162,13 @@ def find_model_for(
         wrong = model_file.mismatches(card, cube)
         if not wrong:
             return path, card.read_as
+        with quiet():
+            brought = as_trained(card, cube)
+        if not model_file.mismatches(card, brought):
+            convertible.append((path, card.read_as))
         misfits.append(f"{path} wants " + ", ".join(f"{name} {want} (has {has})" for name, want, has in wrong))
+    if convertible:
+        return convertible[0]
     if unread and not misfits:
         raise unread[0]
     raise InputError(
@@ -164,3 +176,13 @@ def find_model_for(
         found="\n          ".join(misfits[:5]),
         next_step="train on such files: nowcast fit PATH, or name a model: --run DIR",
     )
+
+
+def as_trained(card: model_file.Card, cube: xr.DataArray) -> xr.DataArray:
+    """The cube in the units that a model was trained in, and then under its name; as it is without a formula for that.
+
+    What is converted is told.
+    """
+    if conversion(cube, card.units) is None:
+        return cube
+    return in_units(cube, name=card.variable, units=card.units)

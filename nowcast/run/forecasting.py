@@ -66,10 +66,11 @@ def forecast(
     Returns
     -------
     xarray.DataArray or xarray.Dataset
-        Dims `(forecast_reference_time, lead_time, channel, y, x)`, in the cube's units, on its grid. Of a model that
-        was trained with `gaps`, `missing_inputs` and `input_age` tell what each forecast had to do without. Of a model
-        that tells chances, as those do that are trained without asking for another, and of the ensemble `"steps"`, a
-        Dataset of the mean, a field matched to the chances, and the chances (see `nowcast.products`).
+        Dims `(forecast_reference_time, lead_time, channel, y, x)`, on the cube's grid, in the units that the model was
+        trained in: the cube's own, or those that its rain is converted to, which is told. Of a model that was trained
+        with `gaps`, `missing_inputs` and `input_age` tell what each forecast had to do without. Of a model that tells
+        chances, as those do that are trained without asking for another, and of the ensemble `"steps"`, a Dataset of
+        the mean, a field matched to the chances, and the chances (see `nowcast.products`).
 
     Raises
     ------
@@ -89,6 +90,7 @@ def forecast(
             return made  # type: ignore[no-any-return]
         cube, path, read_as = _opened(source, run, variable=variable, channel=channel, options=given(options))
         forecaster, card = model_file.load(path)
+        cube = folder.as_trained(card, cube)
         model_file.require(card, cube, path=path)
         tell(f"model    {path} ({card.model}, {card.context} frames in, {card.horizon} out)")
         if not card.verdict:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from nowcast.config import Settings
@@ -23,10 +22,10 @@ from nowcast.run.preparing import Prepared, prepare
 from nowcast.run.source import Source, cube_from, minutes
 from nowcast.scaling import Scaler, Statistics
 from nowcast.timeline import with_absent_frames
-from nowcast.units import rain_rate_of_one, spelled
+from nowcast.units import in_units
 from nowcast.windows import Split
 
-__all__ = ["Sources", "cubes_from", "in_units", "prepare_all"]
+__all__ = ["Sources", "cubes_from", "prepare_all"]
 
 MOST = 16
 """More sources than these of several kinds are taken for a folder with foreign files in it."""
@@ -57,34 +56,6 @@ def cubes_from(source: Sources, **read_by: Any) -> list[xr.DataArray]:
         cubes = [cube_from(path, **read_by) for path in paths]
     first = cubes[0]
     return [first, *(_like(first, cube) for cube in cubes[1:])]
-
-
-def in_units(cube: xr.DataArray, *, name: str, units: str | None) -> xr.DataArray:
-    """The cube as it is if its units are those asked for; rain is converted, by its time step if need be.
-
-    Raises
-    ------
-    InputError
-        Units that no stated formula leads between.
-    """
-    own = cube.attrs.get("units")
-    if spelled(own) == spelled(units):
-        return cube if own == units else cube.assign_attrs(units=units)
-    rates = [rain_rate_of_one(each) for each in (cube, cube.assign_attrs(units=units))]
-    if rates[0] is None or rates[1] is None:
-        raise InputError(
-            f"{label(cube)}: in other units, and no formula leads from one to the other",
-            found=str(own),
-            needed=str(units),
-            next_step="convert it, or give --zr for reflectivity",
-        )
-    factor = rates[0] / rates[1]
-    tell(f"units    {label(cube)}: {own} x {factor:.6g} = {units}")
-    kept = {key: value for key, value in cube.attrs.items() if key not in ("standard_name", "cell_methods")}
-    converted = (cube * np.float32(factor)).rename(name)
-    converted.attrs = {**kept, "units": units}
-    converted.encoding = {key: value for key, value in cube.encoding.items() if key == "source"}
-    return converted
 
 
 def prepare_all(cubes: Sequence[xr.DataArray], settings: Settings) -> list[Prepared]:

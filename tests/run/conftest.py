@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 
 from nowcast import model_file, run
-from nowcast.cube import grid_step, time_step
+from nowcast.cube import FORECAST_DIMS, grid_step, time_step
 from nowcast.datasets import advected_echoes
 from nowcast.models import Persistence
 from nowcast.scaling import Scaler
@@ -61,3 +62,25 @@ def still(tmp_path: Path) -> Callable[..., Path]:
         return model_file.save(place, Persistence(channels=1, masked=masked), card)
 
     return save
+
+
+@pytest.fixture(scope="session")
+def like() -> Callable[..., xr.DataArray]:
+    """Makes a forecast cube of zeros for a cube, from its frames `at`: what a baseline is asked to be made like."""
+
+    def make(cube: xr.DataArray, at: list[int], leads: int = 4, context: int = 4) -> xr.DataArray:
+        ahead = 5 * np.arange(1, leads + 1) * np.timedelta64(1, "m")
+        return xr.DataArray(
+            np.zeros((len(at), leads, *cube.shape[1:]), "float32"),
+            dims=FORECAST_DIMS,
+            coords={
+                "forecast_reference_time": cube["time"].values[at],
+                "lead_time": ahead.astype("timedelta64[ns]"),
+                "y": cube["y"],
+                "x": cube["x"],
+            },
+            name=cube.name,
+            attrs={**cube.attrs, "nowcast_model": "other", "nowcast_context": context},
+        )
+
+    return make

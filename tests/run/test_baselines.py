@@ -17,7 +17,7 @@ from nowcast.models import Advection
 from nowcast.run import baselines
 from nowcast.run.baselines import BASELINES, advection, baseline, checked, climatology
 
-Maker = Callable[..., xr.DataArray]
+Maker = Like = Callable[..., xr.DataArray]
 MINUTE = np.timedelta64(1, "m")
 PIXELS = 3
 """That everything moves to the right in each step."""
@@ -35,25 +35,12 @@ def moving(cube_maker: Maker) -> xr.DataArray:
     return cube_maker(values.shape, values=values)
 
 
-def like(cube: xr.DataArray, at: list[int], leads: int = 4, context: int = 4) -> xr.DataArray:
-    return xr.DataArray(
-        np.zeros((len(at), leads, *cube.shape[1:]), "float32"),
-        dims=("forecast_reference_time", "lead_time", "channel", "y", "x"),
-        coords={
-            "forecast_reference_time": cube["time"].values[at],
-            "lead_time": (5 * np.arange(1, leads + 1) * MINUTE).astype("timedelta64[ns]"),
-            "y": cube["y"],
-            "x": cube["x"],
-        },
-        name=cube.name,
-        attrs={**cube.attrs, "nowcast_model": "other", "nowcast_context": context},
-    )
-
-
 # Advection
 
 
-def test_what_moves_goes_on_moving_and_where_nothing_is_brought_nothing_is_said(moving: xr.DataArray) -> None:
+def test_what_moves_goes_on_moving_and_where_nothing_is_brought_nothing_is_said(
+    moving: xr.DataArray, like: Like
+) -> None:
     wanted = like(moving, [4, 6])
     found = baseline("advection", moving, wanted)
     assert found.chunks is not None
@@ -70,7 +57,7 @@ def test_what_moves_goes_on_moving_and_where_nothing_is_brought_nothing_is_said(
             assert np.nanmean((answer - truth) ** 2) < 0.02 * np.mean((still - truth)[~come_in] ** 2)
 
 
-def test_it_is_the_forecaster_of_the_models(moving: xr.DataArray) -> None:
+def test_it_is_the_forecaster_of_the_models(moving: xr.DataArray, like: Like) -> None:
     """On a field that is no rain the frames are taken as they are, so that numbers are the same."""
     field = moving.assign_attrs(units="K", standard_name="air_temperature").rename("temperature")
     frames = torch.from_numpy(field.values[2:5])[None]
@@ -82,7 +69,7 @@ def test_it_is_the_forecaster_of_the_models(moving: xr.DataArray) -> None:
     np.testing.assert_allclose(np.nan_to_num(found), moved.numpy(), atol=1e-5)
 
 
-def test_rain_moves_as_its_logarithm_does(moving: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rain_moves_as_its_logarithm_does(moving: xr.DataArray, monkeypatch: pytest.MonkeyPatch, like: Like) -> None:
     seen: list[torch.Tensor] = []
 
     def keep(value: torch.Tensor, observed: torch.Tensor) -> torch.Tensor:
@@ -97,7 +84,7 @@ def test_rain_moves_as_its_logarithm_does(moving: xr.DataArray, monkeypatch: pyt
     np.testing.assert_allclose(seen[0][0].numpy(), np.log1p(frames / floor), rtol=1e-5)
 
 
-def test_it_sees_no_more_frames_than_the_forecast_had(moving: xr.DataArray) -> None:
+def test_it_sees_no_more_frames_than_the_forecast_had(moving: xr.DataArray, like: Like) -> None:
     still = baseline("advection", moving, like(moving, [4], context=1))
     for lead in range(4):
         np.testing.assert_array_equal(still[0, lead], moving[4])
@@ -106,7 +93,7 @@ def test_it_sees_no_more_frames_than_the_forecast_had(moving: xr.DataArray) -> N
     xr.testing.assert_identical(baseline("advection", moving, wanted).compute(), baseline("advection", later, wanted))
 
 
-def test_motion_is_told_by_the_newest_frames_that_are_there(moving: xr.DataArray) -> None:
+def test_motion_is_told_by_the_newest_frames_that_are_there(moving: xr.DataArray, like: Like) -> None:
     """The frame at the reference time is late, and one is absent before it."""
     wanted = like(moving, [6], context=5).assign_attrs(nowcast_max_missing=2)
     wanted = wanted.assign_coords(input_age=("forecast_reference_time", np.array([5]) * MINUTE))
@@ -118,14 +105,16 @@ def test_motion_is_told_by_the_newest_frames_that_are_there(moving: xr.DataArray
         assert np.mean((found[lead - 1] - truth)[known] ** 2) < 0.05 * np.mean((still - truth)[known] ** 2)
 
 
-def test_a_reference_time_that_was_not_observed_and_a_field_without_values_are_missing(moving: xr.DataArray) -> None:
+def test_a_reference_time_that_was_not_observed_and_a_field_without_values_are_missing(
+    moving: xr.DataArray, like: Like
+) -> None:
     holed = moving.drop_isel(time=4)
     assert np.isnan(baseline("advection", holed, like(moving, [4])).values).all()
     nothing = moving.where(moving["time"] > moving["time"][6])
     assert np.isnan(baseline("advection", nothing, like(moving, [5])).values).all()
 
 
-def test_lazy_cubes_and_whole_numbers_are_read(moving: xr.DataArray) -> None:
+def test_lazy_cubes_and_whole_numbers_are_read(moving: xr.DataArray, like: Like) -> None:
     wanted = like(moving, [4, 8])
     plain = baseline("advection", moving.round(), wanted).compute()
     xr.testing.assert_identical(baseline("advection", moving.round().chunk({"time": 5}), wanted).compute(), plain)
@@ -133,24 +122,24 @@ def test_lazy_cubes_and_whole_numbers_are_read(moving: xr.DataArray) -> None:
     xr.testing.assert_identical(baseline("advection", whole, wanted).compute(), plain)
 
 
-def test_dry_fields_stay_where_they_are(moving: xr.DataArray) -> None:
+def test_dry_fields_stay_where_they_are(moving: xr.DataArray, like: Like) -> None:
     assert (baseline("advection", xr.zeros_like(moving), like(moving, [4])).values == 0).all()
 
 
-def test_some_lead_times_alone(moving: xr.DataArray) -> None:
+def test_some_lead_times_alone(moving: xr.DataArray, like: Like) -> None:
     wanted = like(moving, [4])
     some = baseline("advection", moving, wanted[:, [1, 3]])
     xr.testing.assert_equal(some.compute(), baseline("advection", moving, wanted)[:, [1, 3]].compute())
 
 
-def test_several_channels(moving: xr.DataArray) -> None:
+def test_several_channels(moving: xr.DataArray, like: Like) -> None:
     both = xr.concat([moving, 2 * moving], "channel")
     found = advection(both, like(both, [4]), context=3).values
     assert found.shape == (1, 4, 2, 48, 64)
     np.testing.assert_allclose(found[:, :, 1], 2 * found[:, :, 0], rtol=1e-5)
 
 
-def test_real_rain_is_better_moved_than_left(shared_data: Path) -> None:
+def test_real_rain_is_better_moved_than_left(shared_data: Path, like: Like) -> None:
     from nowcast import open_cube
 
     cube = open_cube(str(shared_data / "radar" / "knmi_20100826_hdf5"))[20:33].load()
@@ -165,7 +154,7 @@ def test_real_rain_is_better_moved_than_left(shared_data: Path) -> None:
 # Climatology
 
 
-def test_climatology_is_the_mean_of_what_was_observed(cube: xr.DataArray) -> None:
+def test_climatology_is_the_mean_of_what_was_observed(cube: xr.DataArray, like: Like) -> None:
     cube[1, 0, 2, 2] = np.nan
     cube[:, 0, 3, 3] = np.nan
     wanted = like(cube, [8, 9])
@@ -178,7 +167,9 @@ def test_climatology_is_the_mean_of_what_was_observed(cube: xr.DataArray) -> Non
     assert found.attrs["forecaster"] == "climatology"
 
 
-def test_climatology_reads_no_more_frames_than_it_needs(cube: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_climatology_reads_no_more_frames_than_it_needs(
+    cube: xr.DataArray, monkeypatch: pytest.MonkeyPatch, like: Like
+) -> None:
     monkeypatch.setattr(baselines, "MOST_AVERAGED", 3)
     found = climatology(cube, range(11), like(cube, [9]))
     assert found.attrs["frames"] == 3
@@ -198,7 +189,7 @@ def test_each_is_named_once_and_must_be_known() -> None:
         checked([])
 
 
-def test_a_probabilistic_forecast_has_baselines_as_its_mean_has(moving: xr.DataArray) -> None:
+def test_a_probabilistic_forecast_has_baselines_as_its_mean_has(moving: xr.DataArray, like: Like) -> None:
     wanted = like(moving, [4])
     both: Any = wanted.to_dataset(name="rain_rate").assign_attrs(nowcast_variable="rain_rate")
     xr.testing.assert_identical(

@@ -61,7 +61,7 @@ def test_no_truth_is_refused(predicted: xr.DataArray, cube: xr.DataArray) -> Non
 
 def test_other_units_are_refused(predicted: xr.DataArray, cube: xr.DataArray) -> None:
     with pytest.raises(InputError, match="other units"):
-        run.evaluate(predicted, cube.assign_attrs(units="kg m-2"), progress=False)
+        run.evaluate(predicted, cube.assign_attrs(units="dBZ"), progress=False)
 
 
 def test_thresholds_and_scales_as_asked(predicted: xr.DataArray, cube: xr.DataArray) -> None:

@@ -37,6 +37,16 @@ def test_the_newest_run_that_fits(cube: xr.DataArray, still: Still) -> None:
     assert folder.find_model(None, cube.rename("snow_rate")) == paths[2]
 
 
+def test_a_run_that_fits_as_it_is_comes_before_a_newer_one_in_other_units(cube: xr.DataArray, still: Still) -> None:
+    amounts = (cube / 12).rename("amount").assign_attrs({**cube.attrs, "units": "mm"})
+    own, other = still(cube, Path("runs/own/model.safetensors")), still(amounts, Path("runs/other/model.safetensors"))
+    age(own, 100)
+    age(other, 0)
+    assert folder.find_model(None, cube) == own
+    own.unlink()
+    assert folder.find_model(None, cube) == other
+
+
 def test_a_damaged_newest_run_is_passed_over(cube: xr.DataArray, still: Still) -> None:
     good = still(cube, Path("runs/good/model.safetensors"))
     bad = Path("runs/bad/model.safetensors")
@@ -49,7 +59,7 @@ def test_a_damaged_newest_run_is_passed_over(cube: xr.DataArray, still: Still) -
 
 def test_none_fits_and_why(cube: xr.DataArray, still: Still) -> None:
     still(cube.rename("snow_rate"), Path("runs/snow/model.safetensors"))
-    still(cube.assign_attrs(units="mm"), Path("runs/mm/model.safetensors"))
+    still(cube.assign_attrs(units="dBZ"), Path("runs/dbz/model.safetensors"))
     Path("runs/bad").mkdir()
     Path("runs/bad/model.safetensors").write_text("no weights")
     with pytest.raises(InputError) as error:
@@ -58,7 +68,7 @@ def test_none_fits_and_why(cube: xr.DataArray, still: Still) -> None:
     assert "none of the 3 run(s)" in told
     assert "'rain_rate'" in told
     assert "variable snow_rate (has rain_rate)" in told
-    assert "units mm (has mm h-1)" in told
+    assert "units dBZ (has mm h-1)" in told
     assert "not a model file, or it is damaged" in told
     assert "nowcast fit" in told
 

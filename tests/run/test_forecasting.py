@@ -284,3 +284,58 @@ def test_a_model_that_lost_says_so(
     run.forecast(cube, run=still(cube))
     said = capsys.readouterr().err
     assert said.count("beware") == said.count("never scored on a test part") == 1, "of this one nothing is known"
+
+
+@pytest.fixture
+def amounts(cube: xr.DataArray) -> xr.DataArray:
+    """The same rain as the cube's rates, as other files tell it: mm in five minutes, under another name."""
+    told = {**cube.attrs, "units": "mm", "standard_name": "precipitation_amount"}
+    return (cube / 12).rename("precipitation_amount").assign_attrs(told)
+
+
+@pytest.mark.parametrize("rates", [True, False], ids=["rates to a model of amounts", "amounts to a model of rates"])
+def test_rain_in_other_units_is_converted_and_told(
+    rates: bool, cube: xr.DataArray, amounts: xr.DataArray, still: Still, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learnt, given, factor = (amounts, cube, 1 / 12) if rates else (cube, amounts, 12.0)
+    forecast = run.forecast(given, run=still(learnt))
+    own, theirs = given.attrs["units"], learnt.attrs["units"]
+    assert f"units    variable '{given.name}': {own} to {theirs}, times {factor:.6g}" in capsys.readouterr().err
+    np.testing.assert_allclose(forecast.values[0, 0], given.values[-1] * factor, rtol=1e-6)
+    assert (forecast.name, forecast.attrs["units"]) == (learnt.name, theirs)
+    assert forecast.attrs["converted_from"] == f"{given.name} in {own}, times {factor:.6g}"
+
+
+def test_a_converted_forecast_is_scored_against_the_files_it_came_from(
+    cube: xr.DataArray, amounts: xr.DataArray, still: Still, tmp_path: Path
+) -> None:
+    files = write_cube(amounts, tmp_path / "amounts.nc")
+    at = cube["time"].values[5]
+    forecast = run.forecast(files, run=still(cube), at=at, progress=False)
+    written = write_cube(forecast, tmp_path / "forecast.nc")
+    wanted = run.evaluate(run.forecast(cube, run=still(cube), at=at, progress=False), cube, progress=False)
+    for source in (amounts, files):
+        scores = run.evaluate(written, source, progress=False)
+        assert scores.attrs["units"] == "mm h-1"
+        np.testing.assert_allclose(scores["mse"], wanted["mse"], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("units", "standard_name"), [("dBZ", "equivalent_reflectivity_factor"), ("K", "air_temperature"), (None, None)]
+)
+def test_units_that_no_formula_leads_between_are_refused_with_the_table(
+    units: str | None, standard_name: str | None, cube: xr.DataArray, still: Still
+) -> None:
+    attrs = {"units": units, "standard_name": standard_name}
+    other = cube.drop_attrs(deep=False).assign_attrs({key: value for key, value in attrs.items() if value})
+    for learnt, given in ((cube, other), (other, cube)):
+        with pytest.raises(InputError, match=r"units +model wants (.*); cube has (.*)"):
+            run.forecast(given, run=still(learnt), progress=False)
+
+
+def test_a_conversion_does_not_hide_what_else_does_not_fit(
+    cube: xr.DataArray, amounts: xr.DataArray, still: Still
+) -> None:
+    with pytest.raises(InputError, match=r"grid step +model wants 1000 x 1000 m; cube has 1000 x 2000 m") as error:
+        run.forecast(amounts.assign_coords(x=("x", 2 * amounts["x"].values, amounts["x"].attrs)), run=still(cube))
+    assert "units" not in str(error.value).split("no forecast was made")[1]

@@ -11,12 +11,11 @@ import pytest
 import xarray as xr
 
 from nowcast import products, run
-from nowcast.cube import FORECAST_DIMS
 from nowcast.errors import InputError, MachineError
 from nowcast.run import peers
 from nowcast.run.peers import peer
 
-Maker = Callable[..., xr.DataArray]
+Maker = Like = Callable[..., xr.DataArray]
 MINUTE = np.timedelta64(1, "m")
 
 installed = pytest.mark.skipif(
@@ -39,28 +38,13 @@ def moving(cube_maker: Maker) -> xr.DataArray:
     return cube_maker(frames.shape, values=frames)
 
 
-def like(cube: xr.DataArray, at: list[int], leads: int = 3, context: int = 4) -> xr.DataArray:
-    return xr.DataArray(
-        np.zeros((len(at), leads, *cube.shape[1:]), "float32"),
-        dims=FORECAST_DIMS,
-        coords={
-            "forecast_reference_time": cube["time"].values[at],
-            "lead_time": (5 * np.arange(1, leads + 1) * MINUTE).astype("timedelta64[ns]"),
-            "y": cube["y"],
-            "x": cube["x"],
-        },
-        name=cube.name,
-        attrs={**cube.attrs, "nowcast_model": "other", "nowcast_context": context},
-    )
-
-
 @pytest.mark.parametrize("name", peers.PEERS)
 def test_what_is_not_installed_is_refused_with_the_command_that_installs_it(
-    name: str, moving: xr.DataArray, monkeypatch: pytest.MonkeyPatch
+    name: str, moving: xr.DataArray, monkeypatch: pytest.MonkeyPatch, like: Like
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
     with pytest.raises(MachineError, match=f"{name}: needs the package pysteps and opencv") as caught:
-        run.evaluate(like(moving, [5]), moving, baselines=["persistence", name], progress=False)
+        run.evaluate(like(moving, [5], leads=3), moving, baselines=["persistence", name], progress=False)
     assert "pip install 'nowcast[pysteps]'" in str(caught.value)
 
 
@@ -76,8 +60,8 @@ def test_an_ensembles_mean_keeps_its_pattern_and_takes_the_members_values() -> N
 
 
 @installed
-def test_extrapolation_follows_what_moves(moving: xr.DataArray, capsys: pytest.CaptureFixture[str]) -> None:
-    wanted = like(moving, [4, 7])
+def test_extrapolation_follows_what_moves(moving: xr.DataArray, capsys: pytest.CaptureFixture[str], like: Like) -> None:
+    wanted = like(moving, [4, 7], leads=3)
     found = peer("pysteps", moving, wanted, context=4)
     assert found.chunks is not None
     xr.testing.assert_identical(found.coords.to_dataset(), wanted.coords.to_dataset())
@@ -93,17 +77,19 @@ def test_extrapolation_follows_what_moves(moving: xr.DataArray, capsys: pytest.C
 
 
 @installed
-def test_a_late_frame_is_reached_by_a_longer_way(moving: xr.DataArray) -> None:
-    late = like(moving, [7], context=5).assign_attrs(nowcast_max_missing=1)
+def test_a_late_frame_is_reached_by_a_longer_way(moving: xr.DataArray, like: Like) -> None:
+    late = like(moving, [7], leads=3, context=5).assign_attrs(nowcast_max_missing=1)
     late = late.assign_coords(input_age=("forecast_reference_time", np.array([5]) * MINUTE))
     found = peer("pysteps", moving, late, context=5)[0, :2].values
-    np.testing.assert_array_equal(found, peer("pysteps", moving, like(moving, [6]), context=4)[0, 1:].values)
+    np.testing.assert_array_equal(found, peer("pysteps", moving, like(moving, [6], leads=3), context=4)[0, 1:].values)
     gap = moving.drop_isel(time=5)
     assert np.isnan(peer("pysteps", gap, late, context=5)).all(), "no three frames in a row"
 
 
 @installed
-def test_an_ensemble_tells_mean_and_probabilities(moving: xr.DataArray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ensemble_tells_mean_and_probabilities(
+    moving: xr.DataArray, monkeypatch: pytest.MonkeyPatch, like: Like
+) -> None:
     monkeypatch.setattr(peers, "MEMBERS", 4)
     found = peer("steps", moving, like(moving, [5], leads=2), context=4, thresholds=[0.7]).compute()
     mean, probability = products.mean(found), products.probability(found)
@@ -122,18 +108,18 @@ def test_an_ensemble_tells_mean_and_probabilities(moving: xr.DataArray, monkeypa
 
 
 @installed
-def test_fields_without_rain_stay_dry(moving: xr.DataArray) -> None:
+def test_fields_without_rain_stay_dry(moving: xr.DataArray, like: Like) -> None:
     dry = xr.zeros_like(moving)
-    assert (products.mean(peer("steps", dry, like(dry, [5]), context=4)).values == 0).all()
-    assert (peer("pysteps", dry, like(dry, [5]), context=4).values == 0).all()
+    assert (products.mean(peer("steps", dry, like(dry, [5], leads=3), context=4)).values == 0).all()
+    assert (peer("pysteps", dry, like(dry, [5], leads=3), context=4).values == 0).all()
     nothing: Any = moving.where(False)
-    assert np.isnan(peer("pysteps", nothing, like(dry, [5]), context=4)).all()
+    assert np.isnan(peer("pysteps", nothing, like(dry, [5], leads=3), context=4)).all()
 
 
 @installed
-def test_what_it_cannot_forecast_is_refused(moving: xr.DataArray) -> None:
+def test_what_it_cannot_forecast_is_refused(moving: xr.DataArray, like: Like) -> None:
     with pytest.raises(InputError, match="needs 3 frames"):
-        peer("pysteps", moving, like(moving, [5]), context=2)
+        peer("pysteps", moving, like(moving, [5], leads=3), context=2)
     kelvin = moving.rename("temperature").assign_attrs(units="K", standard_name="air_temperature")
     with pytest.raises(InputError, match="ensemble of rain"):
-        peer("steps", kelvin, like(kelvin, [5]), context=4)
+        peer("steps", kelvin, like(kelvin, [5], leads=3), context=4)
