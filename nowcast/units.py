@@ -15,7 +15,7 @@ from nowcast.progress import tell
 __all__ = ["CONVERTED_FROM", "conversion", "in_units", "is_rain", "rain_rate_of_one", "spelled"]
 
 CONVERTED_FROM = "converted_from"
-"""The attribute in which a cube in other units than its source's remembers what it was, and what it was multiplied by."""
+"""The attribute in which a cube in other units than its source's remembers what it was, and the factor."""
 
 RAIN_WORDS = ("rain", "precip", "snowfall")
 """How words of a rain-like field's name begin."""
