@@ -1,10 +1,10 @@
-# make demo: the whole path on synthetic data. make test: set everything up and pass the tests.
+# make demo: the whole path on synthetic data. make test: set everything up and pass the tests. make docs: docs/_build/html.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test docs check format bench clean
 
 demo: $(VENV)/ready
 	$(BIN)/nowcast demo demo
@@ -18,6 +18,10 @@ check: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(VENV)/docs
+	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
+	@echo docs/_build/html/index.html
+
 format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -26,10 +30,14 @@ bench: $(VENV)/ready
 	for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
 
 clean:
-	rm -rf $(VENV) demo runs
+	rm -rf $(VENV) demo runs docs/_build
 
 $(VENV)/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nowcast needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[dev]"
 	touch $(VENV)/ready
+
+$(VENV)/docs: $(VENV)/ready
+	$(BIN)/pip install --quiet -c constraints.txt -e ".[docs]"
+	touch $(VENV)/docs

@@ -63,7 +63,7 @@ def test_the_commands_of_the_readme(folder: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_python_of_the_readme_and_of_the_docs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run("nowcast convert melbourne/*.nc radar.zarr", monkeypatch)
-    shown = blocks("README.md", "python") + blocks("docs/index.md", "python")
+    shown = blocks("README.md", "python") + blocks("docs/explanation/way_of_the_data.md", "python")
     assert len(shown) == 3
     names: dict[str, object] = {}
     for block in shown:
