@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -16,9 +18,14 @@ from nowcast.report.wording import lead_texts
 
 __all__ = ["description_table", "score_table"]
 
+MOST_LEADS = 6
+"""Lead times that a terminal shows; the table that is kept has all."""
+
 
 def score_table(scores: xr.Dataset) -> Table:
-    """One row per lead time; for each score the model beside the baselines, the better one bold.
+    """A row per lead time and forecaster, eighty columns wide at most; of each score the best marked by a star, bold.
+
+    Of many lead times some are shown, the first and the last among them.
 
     Parameters
     ----------
@@ -26,39 +33,73 @@ def score_table(scores: xr.Dataset) -> Table:
         From `nowcast.evaluate`: dims `forecaster, lead_time[, threshold][, scale]`.
     """
     names = [str(name) for name in scores["forecaster"].values]
-    columns = [(name.upper(), scores[name], name not in {"mse", "mae"}) for name in ("mse", "mae", "psnr", "ssim")]
+    columns = _score_columns(scores)
+    leads = lead_texts(scores["lead_time"])
+    shown = sorted({round(at) for at in np.linspace(0, len(leads) - 1, min(len(leads), MOST_LEADS))})
     units = escape(printable(str(scores.attrs.get("units", ""))))
-    if "threshold" in scores.dims:
-        levels = scores["threshold"].values[1:3] if scores.sizes["threshold"] > 2 else scores["threshold"].values
-        columns += [(f"CSI ≥ {value:g}", scores["csi"].sel(threshold=value), True) for value in levels]
-        middle = levels[0]
-        scale = scores["scale"].values[min(2, scores.sizes["scale"] - 1)]
-        columns.append((f"FSS ≥ {middle:g}, {scale} px", scores["fss"].sel(threshold=middle, scale=scale), True))
     cases = int(scores["cases"].max()) if "cases" in scores else 0
+    some = "" if len(shown) == len(leads) else f" at {len(shown)} of {len(leads)} lead times"
+    events = f"; CSI, FSS (side in pixels): at thresholds in {units or 'the field`s units'}"
     table = Table(
-        title=f"{escape(printable(str(scores.attrs.get('variable', ''))))} ({units}): {' | '.join(names)}",
-        caption=f"{cases} forecast(s); the better one bold; CSI and FSS thresholds in {units or 'the field`s units'}",
+        title=f"{escape(printable(str(scores.attrs.get('variable', ''))))} ({units})",
+        caption=f"*: the best of {cases} forecast(s){some}{events if 'threshold' in scores.dims else ''}",
         title_justify="left",
         caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=0,
+        pad_edge=False,
     )
-    table.add_column("lead", justify="right")
-    for title, _, _ in columns:
-        table.add_column(title, justify="right")
-    for row, lead in enumerate(lead_texts(scores["lead_time"])):
-        cells = []
-        for _, values, higher in columns:
-            numbers = [float(values.isel(lead_time=row).sel(forecaster=name)) for name in names]
-            finite = [number for number in numbers if np.isfinite(number)]
-            best = (max(finite) if higher else min(finite)) if len(finite) > 1 else None
-            texts = [_number(number) for number in numbers]
-            cells.append(
-                " | ".join(
-                    f"[bold]{text}[/bold]" if number == best else text
-                    for text, number in zip(texts, numbers, strict=True)
-                )
-            )
-        table.add_row(lead, *cells)
+    table.add_column("lead", justify="right", no_wrap=True)
+    table.add_column("forecaster", overflow="ellipsis", no_wrap=True)
+    for column in columns:
+        table.add_column(column.title, justify="right", no_wrap=True)
+    for row in shown:
+        texts = [column.texts(row) for column in columns]
+        for place, name in enumerate(names):
+            cells = (each[place] for each in texts)
+            table.add_row("" if place else leads[row], escape(printable(name)), *cells)
     return table
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One score: its head, its values by forecaster and lead time, whether more of it is better, and its numbers."""
+
+    title: str
+    values: xr.DataArray
+    higher: bool
+    form: str = ".3g"
+
+    def texts(self, row: int) -> list[str]:
+        """Of each forecaster, at one lead time."""
+        numbers = [float(value) for value in self.values.isel(lead_time=row)]
+        finite = {number for number in numbers if np.isfinite(number)}
+        best = (max(finite) if self.higher else min(finite)) if len(finite) > 1 else None
+        return [
+            f"[bold]{self._number(number)}*[/bold]" if number == best else f"{self._number(number)} "
+            for number in numbers
+        ]
+
+    def _number(self, value: float) -> str:
+        if not np.isfinite(value):
+            return "–"
+        return f"{value:.0f}" if abs(value) >= 100 else f"{value + 0.0:{self.form}}".replace("-0.000", "0.000")
+
+
+def _score_columns(scores: xr.Dataset) -> list[_Column]:
+    columns = [
+        _Column("MSE", scores["mse"], False),
+        _Column("MAE", scores["mae"], False),
+        _Column("PSNR", scores["psnr"], True, ".1f"),
+        _Column("SSIM", scores["ssim"], True, ".3f"),
+    ]
+    if "threshold" in scores.dims:
+        levels = scores["threshold"].values[1:3] if scores.sizes["threshold"] > 2 else scores["threshold"].values
+        columns += [_Column(f"CSI\n≥ {level:g}", scores["csi"].sel(threshold=level), True, ".3f") for level in levels]
+        scale = scores["scale"].values[min(2, scores.sizes["scale"] - 1)]
+        fss = scores["fss"].sel(threshold=levels[0], scale=scale)
+        columns.append(_Column(f"FSS {scale}\n≥ {levels[0]:g}", fss, True, ".3f"))
+    return columns
 
 
 def description_table(description: Description, plan: Mapping[str, Any]) -> Table:
@@ -117,7 +158,3 @@ def _plan_lines(plan: Mapping[str, Any]) -> list[str]:
         f"cut time into {frames} frames, {plan['embargo_frames']} unused between",
         f"scale by {plan['scaling']}",
     ]
-
-
-def _number(value: float) -> str:
-    return "–" if np.isnan(value) else f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
