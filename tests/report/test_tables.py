@@ -67,7 +67,7 @@ def test_the_best_has_a_star_whether_high_or_low_is_good() -> None:
     bold = [cell for column in report.score_table(scores).columns for cell in column.cells if "[bold]" in str(cell)]
     assert bold == ["[bold]1*[/bold]", "[bold]1*[/bold]", "[bold]2.0*[/bold]", "[bold]2.000*[/bold]"]
     alike = rows_of(printed(report.score_table(two_forecasters([[1.0], [1.0]]))))
-    assert "*" not in "".join(sum(alike, [])), "where all are alike none is the best"
+    assert "*" not in "".join(cell for row in alike for cell in row), "where all are alike none is the best"
 
 
 def test_scores_that_do_not_exist_are_a_dash() -> None:
