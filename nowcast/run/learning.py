@@ -15,9 +15,9 @@ from nowcast.run.preparing import Prepared
 from nowcast.verification import default_thresholds
 
 if TYPE_CHECKING:
-    from nowcast.training import Curriculum
+    from nowcast.training import Curriculum, Recipe
 
-__all__ = ["objective", "patience_for", "settled"]
+__all__ = ["objective", "recipe_for", "settled"]
 
 LEAST_STEPS = 300
 """Without a better validation loss before training ends, however few make an epoch."""
@@ -71,9 +71,19 @@ def objective(prepared: Prepared, *, even: bool = False) -> tuple[Loss, Curricul
     return loss, Curriculum(training.teaching, mixture(training.loss, thresholds=thresholds), seed=training.seed)
 
 
-def patience_for(prepared: Prepared, *, steps: int) -> int:
-    """Epochs, of so many steps, without a better validation loss after which training ends."""
-    return max(prepared.settings.training.patience, LEAST_STEPS // steps)
+def recipe_for(prepared: Prepared, curriculum: Curriculum | None, *, steps: int = LEAST_STEPS) -> Recipe:
+    """How it is trained, with so many steps an epoch."""
+    from nowcast.training import Recipe
+
+    training = prepared.settings.training
+    return Recipe(
+        optimiser=training.optimiser,
+        learning_rate=training.learning_rate,
+        patience=max(training.patience, LEAST_STEPS // steps),
+        adversarial=training.adversarial,
+        curriculum=curriculum,
+        precision=training.precision,
+    )
 
 
 def _thresholds(parts: Sequence[Prepared]) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from nowcast.errors import MachineError
 from nowcast.losses import SMALLEST
 from nowcast.models import Forecaster
 from nowcast.progress import tell
-from nowcast.run.learning import objective
+from nowcast.run.learning import objective, recipe_for
 from nowcast.run.preparing import Prepared
 from nowcast.sizes import told
 
@@ -55,9 +55,7 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
             forecaster,
             loss,
             device=device,
-            adversarial=prepared.settings.training.adversarial,
-            curriculum=curriculum,
-            precision=prepared.settings.training.precision,
+            recipe=recipe_for(prepared, curriculum),
             least=max(SMALLEST.get(name, 1) for name in prepared.settings.training.loss),
         )
 

@@ -16,7 +16,7 @@ from nowcast.progress import tell
 from nowcast.run import folder
 from nowcast.run.card import card_of
 from nowcast.run.judging import judge_all
-from nowcast.run.learning import objective, patience_for
+from nowcast.run.learning import objective, recipe_for
 from nowcast.run.loaders import loader
 from nowcast.run.memory import fitted_into_memory
 from nowcast.run.preparing import Prepared
@@ -64,6 +64,7 @@ def _fitted(
     prepared = parts[0]
     settings = prepared.settings
     loss, curriculum = objective(prepared)
+    recipe = recipe_for(prepared, curriculum, steps=len(loaders[0]))
     parameters = sum(p.numel() for p in forecaster.parameters())
     tell(f"model    {settings.model.name}, {parameters:,} parameters")
     fitted_into_memory(prepared, forecaster)
@@ -81,9 +82,7 @@ def _fitted(
             validation,
             epochs=epochs,
             max_minutes=max_minutes,
-            adversarial=settings.training.adversarial,
-            curriculum=curriculum,
-            precision=settings.training.precision,
+            recipe=recipe,
         )
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
     settled = {"epochs": budget.epochs, "low_memory": forecaster.low_memory}
@@ -99,12 +98,7 @@ def _fitted(
         validation,
         folder=place,
         budget=budget,
-        optimiser=settings.training.optimiser,
-        learning_rate=settings.training.learning_rate,
-        patience=patience_for(prepared, steps=len(loaders[0])),
-        adversarial=settings.training.adversarial,
-        curriculum=curriculum,
-        precision=settings.training.precision,
+        recipe=recipe,
         resume=resume,
     )
     judged_by = f"; validation {outcome.best_validation:.5f}, persistence {outcome.persistence:.5f}"

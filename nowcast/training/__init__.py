@@ -1,7 +1,8 @@
 """Training by Lightning's Trainer around a plain Forecaster. Forecasting and scoring never import this room."""
 
-from nowcast.training.fit import OPTIMISERS, Budget, Outcome, fit, plan_budget
+from nowcast.training.fit import Budget, Outcome, fit, plan_budget
 from nowcast.training.memory import free_memory, step_memory
+from nowcast.training.recipe import OPTIMISERS, Recipe
 from nowcast.training.task import MOST_LEADS
 from nowcast.training.teaching import Curriculum
 
@@ -11,6 +12,7 @@ __all__ = [
     "Budget",
     "Curriculum",
     "Outcome",
+    "Recipe",
     "fit",
     "free_memory",
     "plan_budget",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -14,8 +13,8 @@ from nowcast.losses import Loss
 from nowcast.models import Forecaster
 from nowcast.models.discriminator import Discriminator, Logits
 from nowcast.tensors import Batch
+from nowcast.training.recipe import Recipe
 from nowcast.training.task import Task, falling
-from nowcast.training.teaching import Curriculum
 
 __all__ = ["Adversarial", "hinge"]
 
@@ -24,17 +23,17 @@ class Adversarial(Task):
     """A Forecaster that is asked for frames near the truth and for frames that look true.
 
     Steps alternate on each batch: the discriminator learns to tell forecast from truth by the hinge loss (Lim & Ye
-    2017, arXiv:1705.02894), then the forecaster learns from `loss` minus `adversarial_weight` times the mean of the
+    2017, arXiv:1705.02894), then the forecaster learns from `loss` minus `recipe.adversarial` times the mean of the
     logits for its forecast. Squared error alone is least where a forecast is blurred; the second term asks for what
     the blur took. `training` and `validation` are the plain loss, as in `Supervised`; `discriminator` is its hinge loss
     (2: it knows nothing; 0: it is always right). Further parameters are those of `Task`.
 
     Parameters
     ----------
-    adversarial_weight
-        Of the discriminator's term. Through a discriminator with spectral norm a pixel changes the mean logit by some
-        hundred times what it changes a mean squared error of scaled values: at 0.01 both are heard. pix2pix
-        (arXiv:1611.07004) has the same 1 to 100, and it measured best (docs/decisions/0008-adversarial.md).
+    recipe
+        With the weight of the discriminator's term. Through a discriminator with spectral norm a pixel changes the mean
+        logit by some hundred times what it changes a mean squared error of scaled values: at 0.01 both are heard.
+        pix2pix (arXiv:1611.07004) has the same 1 to 100, and it measured best (docs/decisions/0008-adversarial.md).
     discriminator_learning_rate
         At its highest; it falls as the forecaster's does. The optimiser is Adam without momentum (betas 0 and 0.999),
         as in DGMR (doi:10.1038/s41586-021-03854-z), whose rate of 2e-4 learns too little in a few hundred steps.
@@ -46,7 +45,7 @@ class Adversarial(Task):
     Raises
     ------
     InputError
-        A weight that is not above 0, and what `Task` refuses.
+        No weight of the discriminator's term, and what `Task` refuses.
     """
 
     whole_horizon = True
@@ -56,30 +55,18 @@ class Adversarial(Task):
         forecaster: Forecaster,
         loss: Loss,
         *,
-        optimiser: str = "adamw",
-        learning_rate: float = 1e-3,
+        recipe: Recipe,
         steps: int = 1000,
-        clip: float = 1.0,
-        curriculum: Curriculum | None = None,
-        adversarial_weight: float = 0.01,
         discriminator_learning_rate: float = 1e-3,
         width: int = 16,
         warm_up: int = 100,
     ) -> None:
-        super().__init__(
-            forecaster,
-            loss,
-            optimiser=optimiser,
-            learning_rate=learning_rate,
-            steps=steps,
-            clip=clip,
-            curriculum=curriculum,
-        )
-        if not 0 < adversarial_weight < math.inf:
-            raise InputError("the weight of a discriminator's term must be above 0", found=str(adversarial_weight))
+        super().__init__(forecaster, loss, recipe=recipe, steps=steps)
+        if recipe.adversarial is None:
+            raise InputError("a training against a discriminator needs the weight of its term", found="none")
         self.automatic_optimization = False
         self.discriminator = Discriminator(channels=forecaster.channels, masked=forecaster.masked, width=width)
-        self.adversarial_weight = adversarial_weight
+        self.adversarial_weight = recipe.adversarial
         self.discriminator_learning_rate = discriminator_learning_rate
         self.warm_up = warm_up
 

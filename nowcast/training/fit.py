@@ -10,7 +10,6 @@ import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
 
 import lightning as L
 import torch
@@ -22,12 +21,12 @@ from nowcast.models import Forecaster
 from nowcast.progress import bar
 from nowcast.tensors import Batch, Loader
 from nowcast.training.adversarial import Adversarial
+from nowcast.training.recipe import PLAIN, Recipe
 from nowcast.training.supervised import Supervised
-from nowcast.training.task import OPTIMISERS, Task
-from nowcast.training.teaching import Curriculum
+from nowcast.training.task import Task
 from nowcast.training.watch import Best, EpochOrders, History, Interruptible, Patience, Progress
 
-__all__ = ["OPTIMISERS", "Budget", "Outcome", "a_task", "fit", "plan_budget"]
+__all__ = ["Budget", "Outcome", "a_task", "fit", "plan_budget"]
 
 MOST_EPOCHS = 200
 DEFAULT_MINUTES = 6.0
@@ -35,10 +34,6 @@ DEFAULT_MINUTES = 6.0
 
 WARM_UP = 100
 """Steps of an adversarial training with the loss alone, or a tenth of all, whichever is less."""
-
-
-Precision = Literal["float32", "bfloat16"]
-"""Of convolutions: with bfloat16 torch's autocast is around each step, and weights, cells and losses stay float32."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +69,16 @@ def plan_budget(
     training: Loader,
     validation: Loader | None,
     *,
+    recipe: Recipe = PLAIN,
     epochs: int | None = None,
     max_minutes: float | None = None,
-    adversarial: float | None = None,
-    curriculum: Curriculum | None = None,
-    precision: Precision = "float32",
 ) -> Budget:
     """Time a few steps on a copy of the forecaster and settle the number of epochs.
 
     Parameters
     ----------
-    validation, adversarial, curriculum, precision
-        As `fit`: such steps take another time.
+    validation, recipe
+        As `fit`.
 
     Raises
     ------
@@ -99,12 +92,12 @@ def plan_budget(
         return Budget(epochs, None, "as asked")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.random.fork_rng(devices=[]):  # a training that is timed begins as one that is not
-        trial = a_task(copy.deepcopy(forecaster), loss, adversarial=adversarial, curriculum=curriculum).to(device)
+        trial = a_task(copy.deepcopy(forecaster), loss, recipe=recipe).to(device)
     batch = Batch(*(part.to(device) for part in next(iter(training))))
     durations = []
     for _ in range(3):
         start = time.perf_counter()
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             trial.rehearse(batch)
         if device == "cuda":
             torch.cuda.synchronize()
@@ -128,13 +121,7 @@ def fit(
     *,
     folder: Path,
     budget: Budget,
-    optimiser: str = "adamw",
-    learning_rate: float = 1e-3,
-    patience: int = 15,
-    clip: float = 1.0,
-    adversarial: float | None = None,
-    curriculum: Curriculum | None = None,
-    precision: Precision = "float32",
+    recipe: Recipe = PLAIN,
     resume: bool = False,
 ) -> Outcome:
     """Train in place; the weights that did best on validation stand in the forecaster afterwards.
@@ -147,14 +134,6 @@ def fit(
         None: nothing tells which weights are best; the last ones are kept, and it does not end early.
     folder
         `history.jsonl` and `checkpoints/{best,last}.ckpt` are written here; no `best` without validation.
-    patience
-        Epochs without a better validation loss after which training ends.
-    adversarial
-        Weight of a discriminator's term beside the loss (see `Adversarial`); None: the loss alone.
-    curriculum
-        What a network that is fed its own frames is shown of the truth (see `Curriculum`); None: nothing.
-    precision
-        Of convolutions; weights, memory cells and losses are float32 with either.
     resume
         Go on from `checkpoints/last.ckpt`.
 
@@ -171,7 +150,7 @@ def fit(
     if resume:
         begun = torch.load(last, map_location="cpu", weights_only=True)
         judged = any(name.startswith("discriminator.") for name in begun["state_dict"])
-        if judged != (adversarial is not None):
+        if judged != (recipe.adversarial is not None):
             raise InputError(
                 f"{folder}: begun {'with' if judged else 'without'} a discriminator; nothing was changed",
                 next_step="--adversarial as it was begun, or begin another run",
@@ -185,7 +164,7 @@ def fit(
             )
     best = None if validation is None else Best(checkpoints)
     latest = ModelCheckpoint(checkpoints, filename="last", save_top_k=1, enable_version_counter=False)
-    stopping = Patience(patience)
+    stopping = Patience(recipe.patience)
     interruptible = Interruptible()
     callbacks: list[L.Callback] = [
         EpochOrders(),
@@ -197,16 +176,7 @@ def fit(
     ]
     timer = Timer(duration=None if budget.minutes is None else timedelta(minutes=budget.minutes), verbose=False)
     callbacks.append(timer)
-    task = a_task(
-        forecaster,
-        loss,
-        adversarial=adversarial,
-        curriculum=curriculum,
-        optimiser=optimiser,
-        learning_rate=learning_rate,
-        steps=budget.epochs * len(training),
-        clip=clip,
-    )
+    task = a_task(forecaster, loss, recipe=recipe, steps=budget.epochs * len(training))
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with bar("fit", total=budget.epochs) as line, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
@@ -217,7 +187,7 @@ def fit(
         trainer = L.Trainer(
             max_epochs=budget.epochs,
             callbacks=[*callbacks, Progress(line, budget.epochs)],
-            precision="bf16-mixed" if precision == "bfloat16" else "32-true",
+            precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
             logger=False,
             enable_progress_bar=False,
             enable_model_summary=False,
@@ -244,24 +214,11 @@ def fit(
     )
 
 
-def a_task(
-    forecaster: Forecaster,
-    loss: Loss,
-    *,
-    adversarial: float | None,
-    curriculum: Curriculum | None,
-    optimiser: str = "adamw",
-    learning_rate: float = 1e-3,
-    steps: int = 1000,
-    clip: float = 1.0,
-) -> Task:
-    """The task that a training is; parameters are those of `fit`, and `steps` all that it takes."""
-    common: dict[str, Any] = {"optimiser": optimiser, "learning_rate": learning_rate, "steps": steps, "clip": clip}
-    common["curriculum"] = curriculum
-    if adversarial is None:
-        return Supervised(forecaster, loss, **common)
-    warm_up = min(WARM_UP, steps // 10)
-    return Adversarial(forecaster, loss, adversarial_weight=adversarial, warm_up=warm_up, **common)
+def a_task(forecaster: Forecaster, loss: Loss, *, recipe: Recipe = PLAIN, steps: int = 1000) -> Task:
+    """The task that a training is; `steps` are all that it takes."""
+    if recipe.adversarial is None:
+        return Supervised(forecaster, loss, recipe=recipe, steps=steps)
+    return Adversarial(forecaster, loss, recipe=recipe, steps=steps, warm_up=min(WARM_UP, steps // 10))
 
 
 def _why(trainer: L.Trainer, interruptible: Interruptible, stopping: Patience, timer: Timer, budget: Budget) -> str:

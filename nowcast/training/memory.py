@@ -14,8 +14,8 @@ from nowcast.losses import Loss
 from nowcast.models import Forecaster
 from nowcast.models.footprint import Footprint, footprint
 from nowcast.tensors import Batch
-from nowcast.training.fit import Precision, a_task
-from nowcast.training.teaching import Curriculum
+from nowcast.training.fit import a_task
+from nowcast.training.recipe import PLAIN, Recipe
 
 __all__ = ["free_memory", "step_memory"]
 
@@ -27,10 +27,8 @@ def step_memory(
     forecaster: Forecaster,
     loss: Loss,
     *,
+    recipe: Recipe = PLAIN,
     device: str = "cpu",
-    adversarial: float | None = None,
-    curriculum: Curriculum | None = None,
-    precision: Precision = "float32",
     least: int = 1,
 ) -> Footprint:
     """What a step holds of tensors at most: weights, their gradients and the optimiser's states, and all frames' work.
@@ -41,17 +39,15 @@ def step_memory(
     ----------
     loss
         One that takes any number of lead times.
-    adversarial, curriculum, precision
-        As `fit`.
     least
         Smallest side of a field that the loss takes.
     """
 
     def trial(size: tuple[int, int], context: int, horizon: int) -> Tensor:
-        task = a_task(copy.deepcopy(forecaster), loss, adversarial=adversarial, curriculum=curriculum).to(device)
+        task = a_task(copy.deepcopy(forecaster), loss, recipe=recipe).to(device)
         frames = torch.rand(1, context, forecaster.context_channels, *size, device=device)
         target = torch.rand(1, horizon, forecaster.channels, *size, device=device)
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bfloat16"):
+        with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
             return task.whole(Batch(frames, target, torch.ones_like(target)))
 
     with torch.random.fork_rng(devices=[]):  # a training that is tried begins as one that is not

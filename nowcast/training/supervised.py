@@ -6,38 +6,14 @@ from typing import Any
 
 from torch import Tensor
 
-from nowcast.losses import Loss
-from nowcast.models import Forecaster
 from nowcast.tensors import Batch
 from nowcast.training.task import Task
-from nowcast.training.teaching import Curriculum
 
 __all__ = ["Supervised"]
 
 
 class Supervised(Task):
     """A Forecaster, a loss and an optimiser; parameters are those of `Task`."""
-
-    def __init__(
-        self,
-        forecaster: Forecaster,
-        loss: Loss,
-        *,
-        optimiser: str = "adamw",
-        learning_rate: float = 1e-3,
-        steps: int = 1000,
-        clip: float = 1.0,
-        curriculum: Curriculum | None = None,
-    ) -> None:
-        super().__init__(
-            forecaster,
-            loss,
-            optimiser=optimiser,
-            learning_rate=learning_rate,
-            steps=steps,
-            clip=clip,
-            curriculum=curriculum,
-        )
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         answer = self.answer(batch)

@@ -15,12 +15,9 @@ from nowcast.errors import InputError
 from nowcast.losses import Loss, Mixture
 from nowcast.models import Forecaster, Lifted, Persistence, RecurrentForecaster
 from nowcast.tensors import Batch
-from nowcast.training.teaching import Curriculum
+from nowcast.training.recipe import OPTIMISERS, PLAIN, Recipe
 
-__all__ = ["MOST_LEADS", "OPTIMISERS", "Answer", "Task", "falling"]
-
-OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}
-
+__all__ = ["MOST_LEADS", "Answer", "Task", "falling"]
 
 MOST_LEADS = 4
 """Lead times that a step of training looks at, where each is told by itself: more steps are worth more."""
@@ -42,41 +39,22 @@ class Task(L.LightningModule, ABC):
     steps
         The forecaster's steps of the whole training; the learning rate falls along half a cosine to a hundredth over
         them.
-    clip
-        The gradients' norm is cut to this.
-    curriculum
-        What a network that is fed its own frames is shown of the truth; None: nothing, in training as in a forecast.
 
     Raises
     ------
     InputError
-        An optimiser that is not known, or a curriculum for a network that is not fed its own frames.
+        A curriculum for a network that is not fed its own frames.
     """
 
-    def __init__(
-        self,
-        forecaster: Forecaster,
-        loss: Loss,
-        *,
-        optimiser: str,
-        learning_rate: float,
-        steps: int,
-        clip: float,
-        curriculum: Curriculum | None,
-    ) -> None:
+    def __init__(self, forecaster: Forecaster, loss: Loss, *, recipe: Recipe = PLAIN, steps: int = 1000) -> None:
         super().__init__()
-        if optimiser not in OPTIMISERS:
-            raise InputError(f"optimiser {optimiser!r} is not known", needed="one of " + ", ".join(OPTIMISERS))
-        if curriculum is not None and not _is_fed_back(forecaster):
+        if recipe.curriculum is not None and not _is_fed_back(forecaster):
             raise InputError("only a network that is fed its own frames can be fed the truth in their place")
         self.forecaster = forecaster
         self.persistence = Persistence(channels=forecaster.channels, masked=forecaster.masked)
         self.loss = loss
-        self.optimiser = optimiser
-        self.learning_rate = learning_rate
+        self.recipe = recipe
         self.steps = steps
-        self.clip = clip
-        self.curriculum = curriculum
         self._schedule: LambdaLR | None = None
 
     whole_horizon = False
@@ -95,7 +73,8 @@ class Task(L.LightningModule, ABC):
     @property
     def free(self) -> bool:
         """Whether it is shown no more of the truth than in a forecast: before that, it need not get better at one."""
-        return self.curriculum is None or self.curriculum.chances(self.taken / max(1, self.steps)) == (0.0, 1.0)
+        told = self.recipe.curriculum
+        return told is None or told.chances(self.taken / max(1, self.steps)) == (0.0, 1.0)
 
     def answer(self, batch: Batch) -> Answer:
         """The forecaster's answer in training, and what is wrong with it."""
@@ -107,7 +86,7 @@ class Task(L.LightningModule, ABC):
             loss = self.loss.at(leads) if isinstance(self.loss, Mixture) else self.loss
             pixels = self._compared(loss, lifted, context, target[:, at], weight[:, at])
             return Answer(self.forecaster.expected(lifted.values), pixels, pixels)
-        told = self.curriculum
+        told = self.recipe.curriculum
         lesson = None if told is None else told.teaching(batch, step=self.taken, steps=self.steps)
         unrolled = self.forecaster.unroll(context, target.shape[1], lesson)
         pixels = wanted = self.loss(unrolled.frames, target, weight)
@@ -149,11 +128,11 @@ class Task(L.LightningModule, ABC):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         for group in optimizer.param_groups:
-            nn.utils.clip_grad_norm_(group["params"], self.clip)
+            nn.utils.clip_grad_norm_(group["params"], self.recipe.clip)
 
     def forecaster_optimiser(self) -> tuple[torch.optim.Optimizer, LambdaLR]:
         """Of the forecaster's weights alone, and its learning rate by step."""
-        optimiser = OPTIMISERS[self.optimiser](self.forecaster.parameters(), lr=self.learning_rate)
+        optimiser = OPTIMISERS[self.recipe.optimiser](self.forecaster.parameters(), lr=self.recipe.learning_rate)
         self._schedule = falling(optimiser, self.steps)
         return optimiser, self._schedule
 
@@ -166,10 +145,11 @@ class Task(L.LightningModule, ABC):
             It is.
         """
         if not torch.isfinite(loss):
+            lower = f"--learning-rate {self.recipe.learning_rate / 10:g}"
             raise InputError(
                 f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, step {self.taken}",
                 found="values that are not finite, or a learning rate that is too high",
-                next_step=f"--learning-rate {self.learning_rate / 10:g}, or look at the data: nowcast inspect PATH",
+                next_step=f"{lower}, or look at the data: nowcast inspect PATH",
             )
 
     def log_loss(self, name: str, loss: Tensor, *, batch: int) -> None:

@@ -57,7 +57,7 @@ def one(name: str, part: str, given: argparse.Namespace) -> None:
     found: dict[str, float] = {}
     before = kilobytes("VmRSS")
     if part == "train":
-        task = a_task(network, loss, adversarial=None, curriculum=None)
+        task = a_task(network, loss)
         optimiser, _ = task.forecaster_optimiser()
         frames = torch.rand(batch, given.context + given.horizon, 1, *size)
         sample = Batch(

@@ -16,7 +16,7 @@ from nowcast.config import Settings, resolve
 from nowcast.errors import InputError
 from nowcast.losses import LOSSES, csi, mixture, mse
 from nowcast.progress import quiet
-from nowcast.run.learning import objective, patience_for, settled
+from nowcast.run.learning import objective, recipe_for, settled
 from nowcast.run.preparing import prepare
 from nowcast.run.several import prepare_all
 
@@ -194,5 +194,5 @@ def test_lower_precision_is_told(
 def test_short_epochs_are_given_more_of_them(showers: xr.DataArray) -> None:
     with quiet():
         prepared = prepare(showers, resolve())
-    assert patience_for(prepared, steps=5) == 60
-    assert patience_for(prepared, steps=1000) == prepared.settings.training.patience
+    assert recipe_for(prepared, None, steps=5).patience == 60
+    assert recipe_for(prepared, None, steps=1000).patience == prepared.settings.training.patience

@@ -16,7 +16,7 @@ from nowcast.run import fit, memory
 from nowcast.run.learning import objective
 from nowcast.run.memory import fitted_into_memory
 from nowcast.run.preparing import Prepared, prepare
-from nowcast.training import step_memory
+from nowcast.training import Recipe, step_memory
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def needed(prepared: Prepared, *, low_memory: bool, batch: int = 8) -> int:
     forecaster = network(prepared)
     forecaster.low_memory = low_memory
     loss, curriculum = objective(prepared)
-    found = step_memory(forecaster, loss, curriculum=curriculum)
+    found = step_memory(forecaster, loss, recipe=Recipe(curriculum=curriculum))
     return int(memory.LIBRARIES + memory.ALLOCATOR * found.bytes(pixels=batch * 64 * 64, context=5, horizon=5))
 
 

@@ -23,7 +23,7 @@ from nowcast.models import ConvLSTM, Forecaster
 from nowcast.models.discriminator import Logits
 from nowcast.scaling import Scaler
 from nowcast.tensors import Batch, Loader, Windows, loader
-from nowcast.training import Budget, Outcome, fit, plan_budget
+from nowcast.training import Budget, Outcome, Recipe, fit, plan_budget
 from nowcast.training.adversarial import Adversarial, hinge
 from nowcast.windows import plan
 
@@ -37,7 +37,8 @@ def network(seed: int = 0, *, masked: bool = False) -> ConvLSTM:
 
 def task(forecaster: Forecaster | None = None, *, seed: int = 0, **keywords: Any) -> Adversarial:
     forecaster = network(seed) if forecaster is None else forecaster
-    return Adversarial(forecaster, mse, **{"width": 4, "warm_up": 0, **keywords})
+    recipe = Recipe(adversarial=keywords.pop("adversarial", 0.01), learning_rate=keywords.pop("learning_rate", 1e-3))
+    return Adversarial(forecaster, mse, recipe=recipe, **{"width": 4, "warm_up": 0, **keywords})
 
 
 def batch(*, masked: bool = False) -> Batch:
@@ -64,7 +65,9 @@ def fitted(folder: Path, model: Forecaster, *, epochs: int = 2, **keywords: Any)
     folder.mkdir(exist_ok=True)
     budget = Budget(epochs, None, "as asked")
     loss = keywords.pop("loss", mse)
-    return fit(model, loss, *loaders(), folder=folder, budget=budget, **{"adversarial": 0.01, **keywords})
+    resume = keywords.pop("resume", False)
+    recipe = Recipe(**{"adversarial": 0.01, **keywords})
+    return fit(model, loss, *loaders(), recipe=recipe, folder=folder, budget=budget, resume=resume)
 
 
 def history(folder: Path) -> list[dict[str, float]]:
@@ -140,7 +143,7 @@ def test_what_stands_in_missing_pixels_changes_neither_loss() -> None:
 @pytest.mark.parametrize("weight", [0.0, -1.0, math.inf, math.nan])
 def test_a_weight_that_is_not_above_zero_is_refused(weight: float) -> None:
     with pytest.raises(InputError, match="must be above 0"):
-        task(adversarial_weight=weight)
+        task(adversarial=weight)
 
 
 def test_a_rehearsed_step_has_all_gradients_and_changes_no_weight() -> None:
@@ -208,7 +211,7 @@ def quietly(function: Any) -> Any:
 
 @quietly
 def test_weights_change_in_turn_and_after_the_warm_up() -> None:
-    one = Watched(network(), warm_up=2, learning_rate=0.01)
+    one = Watched(network(), warm_up=2, recipe=Recipe(adversarial=0.01, learning_rate=0.01))
     trained(one, 5)
     assert one.changed == ["forecaster"] * 2 + ["discriminator", "forecaster"] * 3
     assert one.taken == 5
@@ -216,7 +219,7 @@ def test_weights_change_in_turn_and_after_the_warm_up() -> None:
 
 @quietly
 def test_the_gradients_of_both_sides_are_cut() -> None:
-    one = Watched(network(), warm_up=0, clip=1e-4)
+    one = Watched(network(), warm_up=0, recipe=Recipe(adversarial=0.01, clip=1e-4))
     trained(one, 2)
     assert one.norms == pytest.approx([1e-4] * 4, rel=1e-2)
 
@@ -233,8 +236,7 @@ def test_the_forecaster_learns_to_look_true_where_nothing_else_is_asked() -> Non
         nothing,
         width=4,
         warm_up=0,
-        adversarial_weight=1.0,
-        learning_rate=0.01,
+        recipe=Recipe(adversarial=1.0, learning_rate=0.01),
         discriminator_learning_rate=0,
     )
     for _ in range(60):
@@ -373,7 +375,7 @@ def test_an_adversarial_step_is_timed_as_one_and_nothing_else_is_changed(monkeyp
     torch.manual_seed(5)
     drawn = torch.rand(1)
     torch.manual_seed(5)
-    plan_budget(model, mse, *loaders(), adversarial=0.01)
+    plan_budget(model, mse, *loaders(), recipe=Recipe(adversarial=0.01))
     assert torch.equal(torch.rand(1), drawn), "the discriminator that was tried took no random numbers"
     assert len(rehearsed) == 3
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

@@ -24,7 +24,7 @@ from nowcast.losses import mse
 from nowcast.models import ConvLSTM
 from nowcast.scaling import Scaler
 from nowcast.tensors import Loader, Windows, loader
-from nowcast.training import Budget, Outcome, fit, plan_budget
+from nowcast.training import Budget, Outcome, Recipe, fit, plan_budget
 from nowcast.training.fit import DEFAULT_MINUTES, MOST_EPOCHS
 from nowcast.windows import plan
 
@@ -69,8 +69,10 @@ def network(seed: int = 0, hidden: int = 8) -> ConvLSTM:
 def fitted(folder: Path, model: ConvLSTM, *, epochs: int = 2, minutes: float | None = None, **keywords: Any) -> Outcome:
     training, validation = keywords.pop("loaders", None) or loaders()
     loss = keywords.pop("loss", mse)
+    resume = keywords.pop("resume", False)
+    recipe, budget = Recipe(**keywords), Budget(epochs, minutes, "as asked")
     folder.mkdir(exist_ok=True)
-    return fit(model, loss, training, validation, folder=folder, budget=Budget(epochs, minutes, "as asked"), **keywords)
+    return fit(model, loss, training, validation, recipe=recipe, folder=folder, budget=budget, resume=resume)
 
 
 def weights(path: Path) -> dict[str, Tensor]:

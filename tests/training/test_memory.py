@@ -9,7 +9,7 @@ from nowcast.losses import mixture
 from nowcast.models import ConvLSTM, PredRNN
 from nowcast.models.footprint import _Held
 from nowcast.tensors import Batch
-from nowcast.training import Curriculum, free_memory, step_memory
+from nowcast.training import Curriculum, Recipe, free_memory, step_memory
 from nowcast.training.fit import a_task
 
 
@@ -18,8 +18,9 @@ from nowcast.training.fit import a_task
 def test_it_is_what_a_step_holds(loss: str, adversarial: float | None) -> None:
     torch.manual_seed(0)
     model, wanted = ConvLSTM(hidden=(16, 16)), mixture({loss: 1.0})
-    told = step_memory(model, wanted, adversarial=adversarial, least=11).bytes(pixels=2 * 64 * 64, context=4, horizon=3)
-    task = a_task(model, wanted, adversarial=adversarial, curriculum=None)
+    recipe = Recipe(adversarial=adversarial)
+    told = step_memory(model, wanted, recipe=recipe, least=11).bytes(pixels=2 * 64 * 64, context=4, horizon=3)
+    task = a_task(model, wanted, recipe=recipe)
     batch = Batch(torch.rand(2, 4, 1, 64, 64), torch.rand(2, 3, 1, 64, 64), torch.ones(2, 3, 1, 64, 64))
     with _Held() as held:
         task.rehearse(batch)
@@ -29,7 +30,7 @@ def test_it_is_what_a_step_holds(loss: str, adversarial: float | None) -> None:
 
 def test_a_network_that_is_taught_is_tried_so() -> None:
     model, loss = PredRNN(hidden=(4, 4)), mixture({"mse": 1.0})
-    lesson = step_memory(model, loss, curriculum=Curriculum("reverse", loss))
+    lesson = step_memory(model, loss, recipe=Recipe(curriculum=Curriculum("reverse", loss)))
     assert lesson.each_in > step_memory(model, loss).each_in
 
 
@@ -37,7 +38,7 @@ def test_trying_draws_nothing_and_changes_no_weight() -> None:
     model = ConvLSTM(hidden=(4,))
     before = [each.clone() for each in model.parameters()]
     state = torch.get_rng_state()
-    step_memory(model, mixture({"mse": 1.0}), adversarial=0.01)
+    step_memory(model, mixture({"mse": 1.0}), recipe=Recipe(adversarial=0.01))
     assert torch.equal(state, torch.get_rng_state())
     assert all(
         torch.equal(one, other) and other.grad is None for one, other in zip(before, model.parameters(), strict=True)

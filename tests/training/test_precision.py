@@ -21,7 +21,7 @@ from nowcast.models import ConvLSTM
 from nowcast.models.discriminator import Discriminator
 from nowcast.scaling import Scaler
 from nowcast.tensors import Batch, Loader, Windows, loader
-from nowcast.training import Budget, Outcome, fit, plan_budget
+from nowcast.training import Budget, Outcome, Recipe, fit, plan_budget
 from nowcast.training.adversarial import Adversarial
 from nowcast.windows import plan
 
@@ -49,8 +49,9 @@ def network(seed: int = 0) -> ConvLSTM:
 def fitted(folder: Path, cube: xr.DataArray, *, model: ConvLSTM | None = None, epochs: int = 1, **told: Any) -> Outcome:
     folder.mkdir(exist_ok=True)
     loss = told.pop("loss", mse)
-    budget = Budget(epochs, None, "as asked")
-    return fit(model or network(), loss, *loaders(cube), folder=folder, budget=budget, **told)
+    budget, resume = Budget(epochs, None, "as asked"), told.pop("resume", False)
+    recipe = Recipe(**told)
+    return fit(model or network(), loss, *loaders(cube), recipe=recipe, folder=folder, budget=budget, resume=resume)
 
 
 @AGAIN
@@ -110,7 +111,7 @@ def test_steps_are_timed_as_they_are_taken(
         return frame, state
 
     monkeypatch.setattr(ConvLSTM, "emit", watched)
-    plan_budget(network(), mse, *loaders(echoes), precision=precision, adversarial=adversarial)
+    plan_budget(network(), mse, *loaders(echoes), recipe=Recipe(precision=precision, adversarial=adversarial))
     assert set(found) == {getattr(torch, precision)}
 
 
@@ -119,7 +120,7 @@ def test_an_adversarial_step_under_autocast_has_the_gradients_of_one_without() -
     given = Batch(torch.rand(2, 3, 1, 16, 16), torch.rand(2, 4, 1, 16, 16), torch.ones(2, 4, 1, 16, 16))
     found = []
     for lower in (False, True):
-        task = Adversarial(network(), mse, width=4, warm_up=0)
+        task = Adversarial(network(), mse, recipe=Recipe(adversarial=0.01), width=4, warm_up=0)
         torch.manual_seed(4)
         task.discriminator = Discriminator(width=4).eval()
         with torch.autocast("cpu", torch.bfloat16, enabled=lower):

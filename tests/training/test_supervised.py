@@ -10,6 +10,7 @@ from nowcast.errors import InputError
 from nowcast.losses import mse
 from nowcast.models import Forecaster
 from nowcast.tensors import Batch
+from nowcast.training.recipe import Recipe
 from nowcast.training.supervised import Supervised
 
 
@@ -58,7 +59,7 @@ def test_missing_pixels_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_ends_it_with_what_to_try(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    task = Supervised(Scale(value), mse, learning_rate=0.01)
+    task = Supervised(Scale(value), mse, recipe=Recipe(learning_rate=0.01))
     logged(task, monkeypatch)
     with pytest.raises(InputError, match=r"the loss became (nan|inf) in epoch 1, step 0") as caught:
         task.training_step(batch(), 0)

@@ -19,7 +19,7 @@ from nowcast.models import ConvLSTM, PredRNN
 from nowcast.models.recurrent import Kernels, RecurrentForecaster
 from nowcast.scaling import Scaler
 from nowcast.tensors import Batch, Windows, loader
-from nowcast.training import Budget, Curriculum, fit, plan_budget
+from nowcast.training import Budget, Curriculum, Recipe, fit, plan_budget
 from nowcast.training.adversarial import Adversarial
 from nowcast.training.supervised import Supervised
 from nowcast.windows import plan
@@ -58,7 +58,7 @@ def counting(*, size: int = 2, context: int = 4, horizon: int = 3, masked: bool 
 def task(
     model: RecurrentForecaster, method: Literal["scheduled", "reverse"] = "scheduled", **keywords: Any
 ) -> Supervised:
-    made = Supervised(model, mse, curriculum=Curriculum(method, mse), **keywords)
+    made = Supervised(model, mse, recipe=Recipe(curriculum=Curriculum(method, mse)), **keywords)
     made.log = lambda *_, **__: None  # type: ignore[method-assign]
     return made
 
@@ -159,10 +159,10 @@ def test_missing_pixels_of_the_context_carry_no_loss() -> None:
     given.context[:, 1:, 0, 0, 0] = 77
     one = task(Next(masked=True))
     seen = torch.arange(1.0, 4.0).view(1, -1, 1, 1, 1).expand(2, 3, 1, 4, 4)
-    assert one.curriculum is not None
-    assert one.curriculum.with_context(torch.tensor(0.0), seen, given).item() == 0
+    assert one.recipe.curriculum is not None
+    assert one.recipe.curriculum.with_context(torch.tensor(0.0), seen, given).item() == 0
     given.context[:, 1:, 1, 0, 0] = 1
-    assert one.curriculum.with_context(torch.tensor(0.0), seen, given) > 0
+    assert one.recipe.curriculum.with_context(torch.tensor(0.0), seen, given) > 0
 
 
 def test_a_context_of_one_frame_has_nothing_to_foretell() -> None:
@@ -186,14 +186,15 @@ def test_the_decoupling_adapter_learns_in_a_step(method: Any, adversarial: bool)
     model = PredRNN(hidden=(3, 3), patch=2, decoupling=0.1)
     curriculum = None if method is None else Curriculum(method, mse)
     kind = Adversarial if adversarial else Supervised
+    recipe = Recipe(curriculum=curriculum, adversarial=0.01 if adversarial else None)
     given = Batch(*(torch.rand(2, 3, 1, 16, 16) for _ in range(2)), torch.ones(2, 3, 1, 16, 16))
-    kind(model, mse, curriculum=curriculum).rehearse(given)
+    kind(model, mse, recipe=recipe).rehearse(given)
     assert model.adapter is not None
     assert model.adapter.weight.grad is not None
     assert model.adapter.weight.grad.abs().sum() > 0
     torch.testing.assert_close(
-        kind(model, mse, curriculum=curriculum).answer(given).wanted
-        - kind(_without_decoupling(model), mse, curriculum=curriculum).answer(given).wanted,
+        kind(model, mse, recipe=recipe).answer(given).wanted
+        - kind(_without_decoupling(model), mse, recipe=recipe).answer(given).wanted,
         model.unroll(given.context, 3, curriculum and curriculum.teaching(given, step=0, steps=1000)).apart,
     )
 
@@ -210,7 +211,7 @@ def _without_decoupling(model: PredRNN) -> PredRNN:
 def test_a_network_that_is_not_fed_its_own_frames_is_refused() -> None:
     for kind in (Supervised, Adversarial):
         with pytest.raises(InputError, match="only a network that is fed its own frames"):
-            kind(ConvLSTM(hidden=(2,)), mse, curriculum=Curriculum("scheduled", mse))
+            kind(ConvLSTM(hidden=(2,)), mse, recipe=Recipe(adversarial=0.01, curriculum=Curriculum("scheduled", mse)))
 
 
 # Whole trainings
@@ -227,7 +228,8 @@ def fitted(folder: Path, model: RecurrentForecaster, method: Any, **keywords: An
     folder.mkdir(exist_ok=True)
     curriculum = None if method is None else Curriculum(method, mse)
     both = [loader(windows[0], batch=4, shuffle=True), loader(windows[1], batch=4, shuffle=False)]
-    return fit(model, mse, *both, folder=folder, budget=Budget(4, None, "as asked"), curriculum=curriculum, **keywords)
+    recipe = Recipe(curriculum=curriculum, adversarial=keywords.pop("adversarial", None))
+    return fit(model, mse, *both, recipe=recipe, folder=folder, budget=Budget(4, None, "as asked"), **keywords)
 
 
 def network(seed: int = 0) -> PredRNN:
@@ -289,5 +291,5 @@ def test_a_step_that_is_timed_is_a_taught_one(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(PredRNN, "unroll", spy)
     given = [Batch(torch.rand(2, 3, 1, 8, 8), torch.rand(2, 2, 1, 8, 8), torch.ones(2, 2, 1, 8, 8))]
-    plan_budget(network(), mse, given, given, curriculum=Curriculum("reverse", mse))  # type: ignore[arg-type]
+    plan_budget(network(), mse, given, given, recipe=Recipe(curriculum=Curriculum("reverse", mse)))  # type: ignore[arg-type]
     assert [teaching.reverse for teaching in unrolled] == [0.5] * 3
