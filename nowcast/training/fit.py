@@ -21,10 +21,12 @@ from nowcast.models import Forecaster
 from nowcast.progress import bar
 from nowcast.tensors import Batch, Loader
 from nowcast.training.adversarial import Adversarial
+from nowcast.training.history import History
 from nowcast.training.recipe import PLAIN, Recipe
 from nowcast.training.supervised import Supervised
 from nowcast.training.task import Task
-from nowcast.training.watch import Best, EpochOrders, History, Interruptible, Patience, Progress
+from nowcast.training.telling import Progress
+from nowcast.training.watch import Best, EpochOrders, Interruptible, Patience
 
 __all__ = ["Budget", "Outcome", "a_task", "fit", "plan_budget"]
 
@@ -133,7 +135,7 @@ def fit(
     validation
         None: nothing tells which weights are best; the last ones are kept, and it does not end early.
     folder
-        `history.jsonl` and `checkpoints/{best,last}.ckpt` are written here; no `best` without validation.
+        `history.jsonl`, `history.csv`, `checkpoints/{best,last}.ckpt` are written here; no `best` without validation.
     resume
         Go on from `checkpoints/last.ckpt`.
 
@@ -186,7 +188,7 @@ def fit(
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
         trainer = L.Trainer(
             max_epochs=budget.epochs,
-            callbacks=[*callbacks, Progress(line, budget.epochs)],
+            callbacks=[*callbacks, Progress(line, budget.epochs, timer.time_remaining)],
             precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
             logger=False,
             enable_progress_bar=False,

@@ -1,11 +1,9 @@
-"""What a training run tells and writes while it goes on, and how it ends before its time."""
+"""What watches over a training: which weights are kept, in what order windows come, how it ends before its time."""
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
-import time
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -13,15 +11,10 @@ from typing import Any, cast
 import lightning as L
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
-from nowcast.atomic import write_text
-from nowcast.progress import Bar, tell
+from nowcast.progress import tell
 from nowcast.training.task import Task
 
-__all__ = ["Best", "EpochOrders", "History", "Interruptible", "Patience", "Progress"]
-
-
-QUIET_SECONDS = 20.0
-"""Where no live line can be shown (a log, a pipe), a line of text this often."""
+__all__ = ["Best", "EpochOrders", "Interruptible", "Patience"]
 
 
 class EpochOrders(L.Callback):
@@ -62,64 +55,6 @@ class Patience(EarlyStopping):
         task = cast(Task, pl_module)
         if task.comparable and task.free:
             super().on_train_epoch_end(trainer, pl_module)
-
-
-class History(L.Callback):
-    """One JSON line per epoch: the forecaster's steps, losses, learning rate, seconds.
-
-    Taken up again, it goes on after the resumed epoch.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.start = time.monotonic()
-
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        lines = self.path.read_text().splitlines() if self.path.exists() else []
-        kept = [line for line in lines if json.loads(line)["epoch"] <= trainer.current_epoch]
-        write_text(self.path, "".join(line + "\n" for line in kept))
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        task = cast(Task, pl_module)
-        line = {
-            "epoch": trainer.current_epoch + 1,
-            "step": task.taken,
-            **{name: float(value) for name, value in trainer.callback_metrics.items()},
-            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "seconds": round(time.monotonic() - self.start, 2),
-        }
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-
-
-class Progress(L.Callback):
-    """The live line: epoch, loss, validation beside persistence."""
-
-    def __init__(self, line: Bar, epochs: int) -> None:
-        self.line = line
-        self.epochs = epochs
-        self._told = time.monotonic()
-
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        share = (batch_idx + 1) / max(1, int(trainer.num_training_batches))
-        self.line.to(trainer.current_epoch + share, self.epochs)
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        text = f"epoch {trainer.current_epoch + 1}/{self.epochs}  training {values.get('training', 0):.5f}"
-        if "validation" in values:
-            text += f"  validation {values['validation']:.5f}  (persistence {values.get('persistence', 0):.5f})"
-        self.line.to(trainer.current_epoch + 1, self.epochs, text)
-        if not self.line.live and time.monotonic() > self._told + QUIET_SECONDS:
-            self._told = time.monotonic()
-            tell("         " + text)
 
 
 class Interruptible(L.Callback):

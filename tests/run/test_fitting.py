@@ -40,7 +40,7 @@ def test_what_lies_in_the_run_folder(trained: xr.Dataset) -> None:
     assert trained.attrs["model_file"] == str(place / "model.safetensors")
     assert {entry.name for entry in place.iterdir()} == {
         "begun.json", "cases.nc", "checkpoints", "circumstances.json", "config.yaml", "events.nc", "forecast.png",
-        "history.jsonl", "model.safetensors", "scores.nc", "split.json", "verdict.json",
+        "history.csv", "history.jsonl", "model.safetensors", "scores.nc", "split.json", "verdict.json",
     }  # fmt: skip
     assert (place / "forecast.png").read_bytes().startswith(b"\x89PNG")
     with xr.open_dataset(place / "scores.nc") as scores:

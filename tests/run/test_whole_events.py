@@ -107,8 +107,11 @@ def test_a_run_without_a_test_part_goes_all_the_way(
     assert (list(scores.data_vars), scores["forecaster"].values.tolist()) == ([], [more.get("model", "cascade")])
     np.testing.assert_array_equal(scores["lead_time"].values, np.arange(1, 5) * np.timedelta64(5, "m"))
     assert scores.attrs["run"] == str(place)
-    left = {entry.name for entry in place.iterdir()} - {"circumstances.json", "events.nc"}
-    assert left == {"begun.json", "checkpoints", "config.yaml", "history.jsonl", "model.safetensors", "split.json"}
+    left = {entry.name for entry in place.iterdir()} - {"events.nc"}
+    assert left == {
+        "begun.json", "checkpoints", "circumstances.json", "config.yaml", "history.csv", "history.jsonl",
+        "model.safetensors", "split.json",
+    }  # fmt: skip
     assert config.resolve(place / "config.yaml").windows.fractions == fractions
     assert audit(place)["parts"]["test"]["frames"] == 0
     page = run.report(place, progress=False).read_text("utf-8")

@@ -1,8 +1,7 @@
-"""What a run writes while it goes on, and how Ctrl-C ends it."""
+"""Which epochs are judged, and how Ctrl-C ends a training."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import threading
@@ -15,7 +14,7 @@ import pytest
 import torch
 
 from nowcast.progress import quiet
-from nowcast.training.watch import Best, History, Interruptible, Patience, Progress
+from nowcast.training.watch import Best, Interruptible, Patience
 
 
 def trainer_at(epoch: int, **metrics: float) -> Any:
@@ -28,37 +27,6 @@ def trainer_at(epoch: int, **metrics: float) -> Any:
         num_training_batches=4,
         should_stop=False,
     )
-
-
-def task_at(step: int) -> Any:
-    """As much of a Task as the history looks at."""
-    return SimpleNamespace(taken=step)
-
-
-def test_an_epoch_is_a_line_with_all_that_was_logged(tmp_path: Path) -> None:
-    path = tmp_path / "history.jsonl"
-    history = History(path)
-    history.on_train_start(trainer_at(0), None)  # type: ignore[arg-type]
-    for epoch, training in enumerate((0.5, 0.4)):
-        trainer = trainer_at(epoch, training=training, validation=training / 2, persistence=1.0)
-        history.on_train_epoch_end(trainer, task_at(10 * (epoch + 1)))
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [line["epoch"] for line in lines] == [1, 2]
-    seconds = lines[0].pop("seconds")
-    assert seconds >= 0
-    assert lines[0] == {
-        "epoch": 1, "step": 10, "training": 0.5, "validation": 0.25, "persistence": 1.0, "learning_rate": 0.01,
-    }  # fmt: skip
-
-
-def test_taken_up_again_it_forgets_what_was_not_kept_and_goes_on(tmp_path: Path) -> None:
-    path = tmp_path / "history.jsonl"
-    path.write_text("".join(json.dumps({"epoch": epoch, "old": 1}) + "\n" for epoch in (1, 2, 3)))
-    history = History(path)
-    history.on_train_start(trainer_at(2), None)  # type: ignore[arg-type]
-    history.on_train_epoch_end(trainer_at(2), task_at(30))
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [(line["epoch"], "old" in line) for line in lines] == [(1, True), (2, True), (3, False)]
 
 
 @pytest.mark.parametrize("callback", [Best, Patience])
@@ -81,32 +49,6 @@ def test_patience_begins_when_the_truth_is_no_longer_shown(monkeypatch: pytest.M
     for free in (False, True):
         Patience(3).on_train_epoch_end(trainer_at(0), SimpleNamespace(comparable=True, free=free))  # type: ignore[arg-type]
     assert judged == [True]
-
-
-class Line:
-    """A bar that remembers."""
-
-    live = True
-
-    def __init__(self) -> None:
-        self.seen: list[tuple[Any, ...]] = []
-
-    def to(self, *arguments: Any) -> None:
-        self.seen.append(arguments)
-
-
-def test_the_live_line_tells_the_share_and_both_losses() -> None:
-    line = Line()
-    progress = Progress(line, 5)  # type: ignore[arg-type]
-    progress.on_train_batch_end(trainer_at(2), None, None, None, 1)  # type: ignore[arg-type]
-    progress.on_train_epoch_end(trainer_at(2, training=0.5, validation=0.25, persistence=1.0), None)  # type: ignore[arg-type]
-    assert line.seen[0] == (2.5, 5)
-    done, total, text = line.seen[1]
-    assert (done, total) == (3, 5)
-    for words in ("epoch 3/5", "training 0.50000", "validation 0.25000", "persistence 1.00000"):
-        assert words in text
-    progress.on_train_epoch_end(trainer_at(2, training=0.5), None)  # type: ignore[arg-type]
-    assert "validation" not in line.seen[2][2]
 
 
 @pytest.fixture
