@@ -14,16 +14,16 @@ def _commands() -> str:
     from typer.main import get_command
 
     from nowcast.cli import app
-    from nowcast.cli.reading import PANEL
+    from nowcast.cli.flags import READING
 
     lines: list[str] = []
     reading: list[Any] = []
     for name, verb in get_command(app).commands.items():
         lines += [f"## nowcast {name}", "", verb.help or "", ""]
-        flags = [each for each in verb.params if getattr(each, "rich_help_panel", None) != PANEL]
+        flags = [each for each in verb.params if getattr(each, "rich_help_panel", None) != READING]
         reading = reading or [each for each in verb.params if each not in flags]
         lines += ["```sh", _usage(name, flags), "```", "", *_table(flags), ""]
-    return "\n".join([*lines, f"## {PANEL}", "", *_table(reading)])
+    return "\n".join([*lines, f"## {READING}", "", *_table(reading)])
 
 
 def _usage(name: str, flags: list[Any]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from nowcast.cli.benchmarking import benchmark
 from nowcast.cli.converting import convert
 from nowcast.cli.demonstrating import demo
@@ -12,8 +14,21 @@ from nowcast.cli.forecasting import forecast
 from nowcast.cli.inspecting import inspect
 from nowcast.cli.reporting import report
 from nowcast.cli.root import app
+from nowcast.cli.usage import Trains, Verb
 
 __all__ = ["app", "main"]
 
-for _verb in (demo, inspect, convert, fit, forecast, evaluate, report, benchmark):  # in the order of the help
-    app.command()(_verb)
+EXAMPLES: dict[Callable[..., None], str] = {
+    demo: "nowcast demo",
+    inspect: "nowcast inspect 'radar/*.nc' --since 2026-05-01",
+    convert: "nowcast convert stack.tif cube.zarr --axes TYX --time-step 5min",
+    fit: "nowcast fit radar.zarr --max-minutes 10",
+    forecast: "nowcast forecast radar.zarr -o forecast.nc",
+    evaluate: "nowcast evaluate forecast.nc radar.zarr -o scores.nc --picture forecast.png",
+    report: "nowcast report runs/radar-20260501-120000",
+    benchmark: "nowcast benchmark moving-mnist-drawn -o result.json",
+}
+"""Of each verb what may be typed, in the order of the help."""
+
+for _verb, _example in EXAMPLES.items():
+    app.command(cls=Trains if _verb is fit else Verb, epilog=_example)(_verb)

@@ -25,7 +25,7 @@ def benchmark(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Run a locked protocol: data and split by their hashes, metrics as it defines them, one result."""
+    """Run a locked protocol. Data and split by their hashes, metrics as it defines them, one result."""
     set_debug(debug)
     from nowcast import protocols
     from nowcast.atomic import write_text

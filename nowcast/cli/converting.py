@@ -11,6 +11,7 @@ from nowcast.cli.flags import Channel, Debug, Quiet, Variable
 from nowcast.cli.parsing import sizes_of
 from nowcast.cli.reading import reads
 from nowcast.cli.telling import tell_next
+from nowcast.errors import InputError
 
 __all__ = ["convert"]
 
@@ -27,13 +28,12 @@ def convert(
     debug: Debug = False,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Any readable input to a zarr store, chunked for training, or to a file of another kind."""
+    """Any readable input to a zarr store that suits training. Or to a file of another kind, by its suffix."""
     set_debug(debug)
-    from nowcast import run
-    from nowcast.errors import InputError
-
     if len(paths) < 2:
         raise InputError("convert needs what to read and what to write", next_step="nowcast convert PATH… cube.zarr")
+    from nowcast import run
+
     out = run.convert(
         paths[:-1] if len(paths) > 2 else paths[0],
         paths[-1],

@@ -19,7 +19,7 @@ def demo(
     max_minutes: Annotated[float, typer.Option(help="the longest that training may take")] = 3.0,
     debug: Debug = False,
 ) -> None:
-    """The whole path on a synthetic radar cube: convert, fit, forecast, evaluate, picture. No download."""
+    """The whole path on a synthetic radar, in minutes. Convert, fit, forecast, evaluate, picture; no download."""
     set_debug(debug)
     from nowcast.run.demonstration import demo as run_demo
 

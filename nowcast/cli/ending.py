@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -33,9 +34,10 @@ def main() -> None:
     from nowcast.cli import app
 
     try:
-        app()
+        app(prog_name="nowcast")
     except Exception as error:
-        typer.secho("error: ", fg=typer.colors.RED, nl=False, err=True)
+        red = None if os.environ.get("NO_COLOR") else typer.colors.RED
+        typer.secho("error: ", fg=red, nl=False, err=True)
         if isinstance(error, NowcastError):
             code = error.exit_code
             typer.echo(str(error), err=True)

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from nowcast.cli.ending import set_debug
-from nowcast.cli.flags import Channel, Debug, Paths, Quiet, Thresholds, Variable
+from nowcast.cli.flags import Channel, Debug, Json, Paths, Quiet, Thresholds, Variable
 from nowcast.cli.parsing import numbers_of
 from nowcast.cli.reading import reads
-from nowcast.cli.telling import print_scores, tell_next
+from nowcast.cli.telling import figures, print_json, print_scores, tell_next
 
 __all__ = ["evaluate"]
 
@@ -26,11 +26,12 @@ def evaluate(
     thresholds: Thresholds = None,
     variable: Variable = None,
     channel: Channel = None,
+    as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Score a forecast where the truth is known, by lead time, beside persistence and advection."""
+    """Score a forecast where the truth is known, by lead time. Beside persistence and advection."""
     set_debug(debug)
     from nowcast import run
     from nowcast.writers import require_writable, write_dataset
@@ -50,6 +51,9 @@ def evaluate(
     )
     if out is not None:
         write_dataset(scores, out)
+    if as_json:
+        print_json({"scores_file": out, "picture": picture and str(picture), **figures(scores)})
+        return
     print_scores(scores)
     wrote = " and ".join(str(path) for path in (out, picture) if path is not None)
     page = "" if out is None else f"; next: nowcast report {out}"

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from nowcast.cli.ending import set_debug
-from nowcast.cli.flags import Channel, Debug, Paths, Quiet, Thresholds, Variable
+from nowcast.cli.flags import Channel, Debug, Json, Paths, Quiet, Thresholds, Variable, choice
 from nowcast.cli.parsing import numbers_of, shares_of
 from nowcast.cli.reading import reads
-from nowcast.cli.telling import again, print_scores, tell_next
+from nowcast.cli.telling import again, figures, print_json, print_scores, tell_next
 
 __all__ = ["fit"]
 
@@ -25,12 +25,14 @@ def fit(
     variable: Variable = None,
     channel: Channel = None,
     model: Annotated[
-        str | None, typer.Option(help="cascade, convlstm, multiscale, predrnn, predrnn++ or e3dlstm [cascade]")
+        str | None, choice("cascade", "convlstm", "multiscale", "predrnn", "predrnn++", "e3dlstm", says=" [cascade]")
     ] = None,
     frame: Annotated[
-        str | None, typer.Option(help="still, lagrangian or auto: what moves is held still [auto]")
+        str | None, choice("still", "lagrangian", "auto", says=": what moves is held still [auto]")
     ] = None,
-    output: Annotated[str | None, typer.Option(help="mean, or chances to reach thresholds beside it [chances]")] = None,
+    output: Annotated[
+        str | None, choice("mean", "chances", says=": to reach thresholds, beside the mean [chances]")
+    ] = None,
     hidden: Annotated[str | None, typer.Option(help="channels of each layer, such as 64,64")] = None,
     kernel: Annotated[int | None, typer.Option(help="side of the convolutions")] = None,
     context: Annotated[int | None, typer.Option(help="frames given")] = None,
@@ -38,33 +40,38 @@ def fit(
     stride: Annotated[int | None, typer.Option(help="frames between neighbouring starts")] = None,
     patch: Annotated[int | None, typer.Option(help="side of training patches in pixels")] = None,
     fractions: Annotated[str | None, typer.Option(help="of training, validation, test [0.7,0.15,0.15]")] = None,
-    gaps: Annotated[str | None, typer.Option(help="absent frames: skip, mask or hold [skip]")] = None,
+    gaps: Annotated[str | None, choice("skip", "mask", "hold", says=" absent frames [skip]")] = None,
     max_missing: Annotated[int | None, typer.Option(help="frames missing per context at most [a quarter]")] = None,
-    scaling: Annotated[str | None, typer.Option(help="unit, symmetric, zscore, log or db")] = None,
+    scaling: Annotated[str | None, choice("unit", "symmetric", "zscore", "log", "db")] = None,
     loss: Annotated[
         str | None,
         typer.Option(help="mse, mae, ssim, ms_ssim, balanced_mse, balanced_mae, csi, fss, or mixed: mse=1,ssim=0.1"),
     ] = None,
-    optimiser: Annotated[str | None, typer.Option(help="adam, adamw or rmsprop")] = None,
+    optimiser: Annotated[str | None, choice("adam", "adamw", "rmsprop")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="at its highest")] = None,
     adversarial: Annotated[float | None, typer.Option(help="weight of a discriminator's term: sharper frames")] = None,
     batch: Annotated[int | None, typer.Option(help="windows a step")] = None,
     epochs: Annotated[int | None, typer.Option(help="[suits machine and data]")] = None,
     max_minutes: Annotated[float | None, typer.Option(help="the longest that training may take")] = None,
-    precision: Annotated[str | None, typer.Option(help="float32, or bfloat16 on a GPU [float32]")] = None,
+    precision: Annotated[str | None, choice("float32", "bfloat16", says=", which is for GPUs [float32]")] = None,
     low_memory: Annotated[bool | None, typer.Option(help="remember less, work more [if it must]")] = None,
     seed: Annotated[int | None, typer.Option(help="of weights and order")] = None,
-    events: Annotated[str | None, typer.Option(help="draw windows by: auto, rain, motion, divisions [none]")] = None,
+    events: Annotated[
+        str | None, choice("none", "auto", "rain", "motion", "divisions", says=": what windows are drawn by [none]")
+    ] = None,
     weights: Annotated[str | None, typer.Option(help="of several cubes: shares of an epoch, such as 2,1")] = None,
-    augment: Annotated[str | None, typer.Option(help="turn and mirror: auto, flips, rotations, all [none]")] = None,
+    augment: Annotated[
+        str | None, choice("none", "auto", "flips", "rotations", "all", says=": turn and mirror windows [none]")
+    ] = None,
     memory: Annotated[str | None, typer.Option(help="that it may take, such as 2GB")] = None,
     workers: Annotated[int | None, typer.Option(help="processes that read; 0: a thread [0]")] = None,
     thresholds: Thresholds = None,
+    as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Train on a cube and score the result on the last part of its time, beside persistence and advection."""
+    """Train on a cube and score it on the last part of its time. Beside persistence, advection and climatology."""
     set_debug(debug)
     from nowcast import run
 
@@ -107,8 +114,11 @@ def fit(
         thresholds=numbers_of(thresholds, "--thresholds", float),
         progress=not quiet,
     )
-    print_scores(scores)
     where = scores.attrs["run"]
+    if as_json:
+        print_json({"run": where, "model_file": scores.attrs["model_file"], **figures(scores)})
+        return
+    print_scores(scores)
     held = "model, scores, picture" if scores.data_vars else "model, not scored"
     tell_next(
         f"{where}: {held}; next: nowcast report {where}, "

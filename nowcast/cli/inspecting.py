@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from nowcast.cli.ending import set_debug
-from nowcast.cli.flags import Channel, Debug, Paths, Quiet, Variable
+from nowcast.cli.flags import Channel, Debug, Json, Paths, Quiet, Variable
 from nowcast.cli.reading import reads
-from nowcast.cli.telling import results
+from nowcast.cli.telling import print_json, results
 
 __all__ = ["inspect"]
 
@@ -20,12 +17,12 @@ def inspect(
     paths: Paths,
     variable: Variable = None,
     channel: Channel = None,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    as_json: Json = False,
     quiet: Quiet = False,
     debug: Debug = False,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """What these files are as one cube, and what fit would do with it."""
+    """What files are as one cube, and what fit would do with it."""
     set_debug(debug)
     from nowcast import run
 
@@ -33,7 +30,7 @@ def inspect(
         paths, variable=variable, channel=channel, options=options, progress=not (as_json or quiet)
     )
     if as_json:
-        print(json.dumps({**description.to_dict(), "fit": plan}))  # noqa: T201
+        print_json({**description.to_dict(), "fit": plan})
     else:
         from nowcast import report
 

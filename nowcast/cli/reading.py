@@ -10,11 +10,12 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from nowcast.cli.flags import READING
 from nowcast.readers.options import Options
 
 __all__ = ["reads"]
 
-PANEL = "How to read"
+
 _KINDS = {"coarsen": int, "missing_value": float}
 _OWN = {"variable", "channel"}
 
@@ -50,5 +51,5 @@ def reads(verb: Callable[..., None]) -> Callable[..., None]:
 def _flag(name: str, help_text: str, default: Any) -> inspect.Parameter:
     flag = f"--{name.replace('_', '-')}"
     kind: Any = bool if default is False else _KINDS.get(name, str) | None
-    option = typer.Option(flag, help=help_text, rich_help_panel=PANEL)
+    option = typer.Option(flag, help=help_text, rich_help_panel=READING)
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])

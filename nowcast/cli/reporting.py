@@ -19,7 +19,7 @@ def report(
     quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """One HTML page of a run or of scores: verdict, curves, cases, what was trained on what. Needs no network."""
+    """One HTML page of a run or of scores. Verdict, curves, cases, what was trained on what; needs no network."""
     set_debug(debug)
     from nowcast import run
 

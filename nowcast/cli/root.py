@@ -10,8 +10,8 @@ __all__ = ["app"]
 
 app = typer.Typer(
     help="Forecast the next frames of image sequences with a physical meaning. Start with: nowcast demo",
+    epilog="Exit codes: 0 done, 2 bad input or usage, 3 the machine (disk, memory, an extra), 4 refused as unsafe.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -19,16 +19,18 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> None:
     if asked:
-        import nowcast
+        from nowcast.cli.versions import versions
 
-        typer.echo(nowcast.__version__)
+        for name, version in versions().items():
+            typer.echo(f"{name:<12} {version}")
         raise typer.Exit
 
 
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", help="print the version and end", is_eager=True, callback=_show_version)
+        bool,
+        typer.Option("--version", help="print the versions that matter and end", is_eager=True, callback=_show_version),
     ] = False,
 ) -> None:
     pass

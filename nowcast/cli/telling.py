@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import typer
 
-__all__ = ["again", "print_scores", "results", "tell_next"]
+__all__ = ["again", "figures", "lead_seconds", "print_json", "print_scores", "results", "tell_next"]
 
 
 def results() -> Any:
@@ -26,6 +29,47 @@ def print_scores(scores: Any) -> None:
     console = results()
     console.print(report.score_table(scores))
     console.print(report.verdict(scores), markup=False)
+
+
+def print_json(told: Mapping[str, Any]) -> None:
+    """One object on one line; what JSON has no number for is null."""
+    print(json.dumps(_plain(told), allow_nan=False))  # noqa: T201
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value if not isinstance(value, float) or math.isfinite(value) else None
+
+
+def figures(scores: Any) -> dict[str, Any]:
+    """The main figures of scores: by forecaster what has one number a lead time, and the verdict."""
+    names = [name for name in ("mse", "mae", "crps", "psnr", "ssim") if name in scores]
+    told = {
+        "variable": scores.attrs.get("variable"),
+        "units": scores.attrs.get("units"),
+        "lead_seconds": lead_seconds(scores),
+        "forecasters": [str(name) for name in scores["forecaster"].values],
+    }
+    if not names:
+        return {**told, "scores": {}, "verdict": None}
+    from nowcast.verification import verdict
+
+    by = {
+        each: {name: scores[name].sel(forecaster=each).values.tolist() for name in names}
+        for each in told["forecasters"]
+    }
+    return {**told, "scores": by, "verdict": verdict(scores)}
+
+
+def lead_seconds(held: Any) -> list[float]:
+    """The lead times of scores or of a forecast."""
+    import numpy as np
+
+    seconds: list[float] = (held["lead_time"].values / np.timedelta64(1, "s")).tolist()
+    return seconds
 
 
 def again(paths: list[str]) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -84,3 +86,21 @@ def test_ctrl_c_ends_with_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None
     ended = cli("inspect", "x.nc")
     assert ended.code == 130
     assert "Traceback" not in ended.out + ended.err
+
+
+def test_colours_are_for_terminals_that_want_them() -> None:
+    program = [sys.executable, "-m", "nowcast", "convert", "one_path.nc"]
+    assert "\x1b" not in subprocess.run(program, capture_output=True, text=True, timeout=60, check=False).stderr
+    for wanted, told in (("", "\x1b[31merror: "), ("1", "error: ")):
+        assert _on_a_terminal(program, {**os.environ, "NO_COLOR": wanted, "TERM": "xterm"}).startswith(told)
+
+
+def _on_a_terminal(program: list[str], environment: dict[str, str]) -> str:
+    """What it writes to standard error where that is a terminal."""
+    mine, its = pty.openpty()
+    try:
+        subprocess.run(program, stderr=its, stdout=subprocess.DEVNULL, env=environment, timeout=60, check=False)
+        return os.read(mine, 100_000).decode()
+    finally:
+        os.close(mine)
+        os.close(its)

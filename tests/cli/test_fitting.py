@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,3 +52,15 @@ def test_gaps_are_bridged_by_fit_and_a_frame_in_one_is_forecast_from(cube: xr.Da
         assert np.isfinite(written["rain_rate"].values).all()
     resumed = cli("fit", "holed.zarr", "--epochs", 2, "--run", "run", "--resume")
     assert resumed.code == 0, resumed.err
+
+
+def test_json_is_one_object_with_where_the_run_lies(cli: Cli) -> None:
+    nowcast.write_cube(advected_echoes(frames=60, size=16), "echoes.zarr")
+    words = ("fit", "echoes.zarr", "--context", 3, "--horizon", 2, "--epochs", 1, "--hidden", 4, "--run", "run")
+    ended = cli(*words, "--json", "-q")
+    assert (ended.code, ended.err) == (0, "")
+    told = json.loads(ended.out)
+    assert (told["run"], told["model_file"]) == ("run", "run/model.safetensors")
+    assert told["forecasters"][0] == "cascade"
+    assert len(told["scores"]["advection"]["mse"]) == 2
+    assert told["scores"]["advection"]["crps"] is not None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,8 @@ def test_help_lists_every_verb(cli: Cli) -> None:
     for verb in VERBS:
         assert f"\n  {verb} " in shown.out
     assert "nowcast demo" in shown.out
-    assert "install-completion" not in shown.out
+    assert "..." not in shown.out.partition("Commands:")[2], "each verb is told in one line, whole"
+    assert "Exit codes: 0 done, 2 bad input" in shown.out
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -69,6 +73,41 @@ def test_wrong_usage_ends_with_2_and_leaves_nothing(words: tuple[str, ...], cli:
     assert [entry.name for entry in Path().iterdir()] == ["frames.zarr"]
 
 
-def test_the_version(cli: Cli) -> None:
+def test_the_versions_that_matter(cli: Cli) -> None:
     ended = cli("--version")
-    assert (ended.code, ended.out) == (0, f"{nowcast.__version__}\n")
+    told = dict(line.split(maxsplit=1) for line in ended.out.splitlines())
+    assert ended.code == 0
+    assert list(told)[:2] == ["nowcast", "python"]
+    assert told["nowcast"] == nowcast.__version__
+    assert {"torch", "xarray", "zarr", "dask", "netCDF4", "lightning"} <= set(told)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_installed_for_the_shell_that_runs(
+    shell: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("shellingham.detect_shell", lambda: (shell, f"/bin/{shell}"))
+    ended = cli("--install-completion")
+    assert ended.code == 0, ended.err
+    assert f"{shell} completion installed in" in ended.out
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any("_NOWCAST_COMPLETE" in path.read_text() for path in written)
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [("fo", "forecast"), ("fit x.zarr --mod", "--model"), ("fit x.zarr --model conv", "convlstm")],
+)
+def test_bash_is_given_verbs_flags_and_names(words: str, wanted: str, tmp_path: Path) -> None:
+    typed = f"nowcast {words}"
+    asked = {
+        **os.environ,
+        "_NOWCAST_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.split()) - 1),
+    }
+    program = [sys.executable, "-m", "nowcast"]
+    ended = subprocess.run(program, env=asked, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stderr == ""
+    assert ended.stdout.split() == [wanted]
