@@ -53,6 +53,11 @@ def fit(
     batch: Annotated[int | None, typer.Option(help="windows a step")] = None,
     epochs: Annotated[int | None, typer.Option(help="[suits machine and data]")] = None,
     max_minutes: Annotated[float | None, typer.Option(help="the longest that training may take")] = None,
+    schedule: Annotated[
+        str | None, choice("cosine", "one_cycle", "constant", says=": of the learning rate [cosine]")
+    ] = None,
+    accumulate: Annotated[int | None, typer.Option(help="batches that make a step [1]")] = None,
+    ema: Annotated[float | None, typer.Option(help="keep averaged weights: their decay, such as 0.999")] = None,
     precision: Annotated[str | None, choice("float32", "bfloat16", says=", which is for GPUs [float32]")] = None,
     low_memory: Annotated[bool | None, typer.Option(help="remember less, work more [if it must]")] = None,
     seed: Annotated[int | None, typer.Option(help="of weights and order")] = None,
@@ -103,6 +108,9 @@ def fit(
         batch=batch,
         epochs=epochs,
         max_minutes=max_minutes,
+        schedule=schedule,
+        accumulate=accumulate,
+        ema=ema,
         precision=precision,
         low_memory=low_memory,
         seed=seed,

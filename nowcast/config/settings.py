@@ -162,6 +162,19 @@ class Training(_Room):
     loss: dict[str, PositiveFloat] = Field(default_factory=lambda: {"mse": 1.0}, min_length=1)
     optimiser: Literal["adam", "adamw", "rmsprop"] = "adamw"
     learning_rate: PositiveFloat = 2e-3
+    schedule: Literal["cosine", "one_cycle", "constant"] = Field(
+        "cosine", description="how the learning rate changes over the steps"
+    )
+    weight_decay: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
+        None, description="by which weights shrink; the optimiser's own if not set: 0.01 for adamw, 0 for others"
+    )
+    clip: PositiveFloat = Field(1.0, description="the gradients' norm is cut to this")
+    accumulate: Positive = Field(1, description="batches that make a step: the mean over all their observed pixels")
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None, description="decay of a moving average of the weights, judged and kept in their place: 0.999"
+    )
+    nonfinite: Literal["stop", "skip"] = Field("stop", description="at a loss or gradients that are not finite")
+    most_skipped: Positive = Field(10, description="steps that may be skipped before training stops all the same")
     adversarial: PositiveFloat | None = Field(None, description="weight of a discriminator's term: sharper frames")
     patience: Positive = Field(15, description="epochs without a better validation loss before it ends")
     augment: Literal["none", "auto", "flips", "rotations", "all"] | None = Field(
@@ -229,7 +242,7 @@ FLAGS = {
     "loss": "training.loss",
     "optimiser": "training.optimiser",
     "learning_rate": "training.learning_rate",
-    "precision": "training.precision",
+    **{name: f"training.{name}" for name in ("schedule", "accumulate", "ema", "precision")},
     "low_memory": "training.low_memory",
     "adversarial": "training.adversarial",
     "seed": "training.seed",

@@ -54,6 +54,9 @@ def fit(
     batch: int | None = None,
     epochs: int | None = None,
     max_minutes: float | None = None,
+    schedule: str | None = None,
+    accumulate: int | None = None,
+    ema: float | None = None,
     precision: str | None = None,
     low_memory: bool | None = None,
     seed: int | None = None,
@@ -89,6 +92,12 @@ def fit(
     fractions
         Shares of the windows for training, validation and test, 0.7, 0.15, 0.15 if None. `(0.8, 0.2, 0)` leaves no test
         part, so that nothing is scored; `(1, 0, 0)` no validation either, so that the last weights are kept.
+    schedule
+        Of the learning rate: `"cosine"`, `"one_cycle"` or `"constant"`.
+    accumulate
+        Batches that make a step, as one large batch would.
+    ema
+        Decay of a moving average of the weights, such as 0.999, which is judged and kept in their place.
     precision
         Of convolutions: `"float32"` or `"bfloat16"`, for GPUs; what they are added to stays float32.
     low_memory

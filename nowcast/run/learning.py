@@ -72,14 +72,21 @@ def objective(prepared: Prepared, *, even: bool = False) -> tuple[Loss, Curricul
 
 
 def recipe_for(prepared: Prepared, curriculum: Curriculum | None, *, steps: int = LEAST_STEPS) -> Recipe:
-    """How it is trained, with so many steps an epoch."""
+    """How it is trained, with so many batches an epoch."""
     from nowcast.training import Recipe
 
     training = prepared.settings.training
     return Recipe(
         optimiser=training.optimiser,
         learning_rate=training.learning_rate,
-        patience=max(training.patience, LEAST_STEPS // steps),
+        patience=max(training.patience, LEAST_STEPS // -(-steps // training.accumulate)),
+        clip=training.clip,
+        schedule=training.schedule,
+        weight_decay=training.weight_decay,
+        accumulate=training.accumulate,
+        ema=training.ema,
+        nonfinite=training.nonfinite,
+        most_skipped=training.most_skipped,
         adversarial=training.adversarial,
         curriculum=curriculum,
         precision=training.precision,

@@ -25,6 +25,9 @@ from nowcast.windows import PARTS, Split, WindowPlan, plan, starts_of
 
 __all__ = ["Prepared", "prepare"]
 
+RECIPE = {"schedule", "weight_decay", "clip", "accumulate", "ema", "monitor"}
+"""Settings of training with which a run goes on as it was begun, told where they are not the usual ones."""
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -87,6 +90,7 @@ class Prepared:
             "model": {"name": self.settings.model.name, **self.keywords()},
             "gaps": None if self.gaps["policy"] == "skip" else self.gaps,
             "precision": None if (own := self.settings.training.precision) == "float32" else own,
+            "recipe": self.settings.training.model_dump(include=RECIPE, exclude_defaults=True) or None,
         }
 
 

@@ -103,6 +103,8 @@ def _fitted(
     )
     judged_by = f"; validation {outcome.best_validation:.5f}, persistence {outcome.persistence:.5f}"
     tell(f"trained  {outcome.steps} steps, {outcome.ended}{'' if validation is None else judged_by}")
+    if outcome.skipped:
+        tell(f"beware   {outcome.skipped} step(s) were skipped: their loss or gradients were not finite")
     card = card_of(parts)
     model_file.save(place / folder.MODEL, forecaster, card)
     return judge_all(parts, forecaster, card, place)

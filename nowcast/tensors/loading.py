@@ -73,6 +73,7 @@ class Loader:
         self.rank, self.world, self.device = rank, world, torch.device(device)
         self.epoch, self._given, self._first = 0, 0, 0
         self._drawn, self._prepared, self._workers = drawn, prepared, workers
+        self.parts = tuple(parts)
         self._sources = [part.source for part in parts]
         if len({(source.table is None, source.dtype) for source in self._sources}) > 1:
             self._sources = [source_of(part.cube, part.scaler, packed=False) for part in parts]
@@ -122,6 +123,17 @@ class Loader:
         windows, fewest = len(order), order.total // self.world
         batches = -(-fewest // self.batch)  # of the rank with a window less; another's last batch may have one more
         return np.append(np.arange(batches) * self.batch, windows)
+
+    def windows_of(self, batch: int) -> np.ndarray:
+        """The windows of a batch of this epoch, in its order, numbered through all cubes."""
+        order = self.order()
+        first, last = self.edges(order)[batch : batch + 2].tolist()
+        step, begun = order.step_at(first)
+        found: list[int] = []
+        while len(found) < last - first:
+            found += order.step(step).windows[begun:].tolist()
+            step, begun = step + 1, 0
+        return np.array(found[: last - first], dtype=int)
 
     def __len__(self) -> int:
         """Batches of an epoch."""

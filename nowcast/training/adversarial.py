@@ -14,7 +14,8 @@ from nowcast.models import Forecaster
 from nowcast.models.discriminator import Discriminator, Logits
 from nowcast.tensors import Batch
 from nowcast.training.recipe import Recipe
-from nowcast.training.task import Task, falling
+from nowcast.training.schedule import scheduled
+from nowcast.training.task import Task
 
 __all__ = ["Adversarial", "hinge"]
 
@@ -81,10 +82,10 @@ class Adversarial(Task):
         forecast, pixels, wanted = self.answer(batch)
         if self.taken >= self.warm_up:
             apart = self.discriminator_loss(batch, forecast)
-            self._learn(apart, optimisers[1], schedules[1])
+            self._learn(apart, optimisers[1], schedules[1], index)
             self.log_loss("discriminator", apart, batch=len(batch.context))
             wanted = wanted - self.adversarial_weight * self.realism(batch, forecast)
-        self._learn(wanted, optimisers[0], schedules[0])
+        self._learn(wanted, optimisers[0], schedules[0], index)
         self.log_loss("training", pixels, batch=len(batch.context))
 
     def discriminator_loss(self, batch: Batch, forecast: Tensor) -> Tensor:
@@ -111,13 +112,15 @@ class Adversarial(Task):
         other = torch.optim.Adam(
             self.discriminator.parameters(), lr=self.discriminator_learning_rate, betas=(0.0, 0.999)
         )
-        return [optimiser, other], [schedule, falling(other, self.steps - self.warm_up)]
+        return [optimiser, other], [schedule, scheduled(other, self.recipe.schedule, self.steps - self.warm_up)]
 
-    def _learn(self, loss: Tensor, optimiser: Any, schedule: Any) -> None:
-        self.require_finite(loss)
+    def _learn(self, loss: Tensor, optimiser: Any, schedule: Any, batch: int) -> None:
+        self.guard.saw(batch, loss)
         optimiser.zero_grad()
         self.manual_backward(loss)
         optimiser.step()
+        if schedule is self._schedule:
+            self.follow()
         schedule.step()
 
 

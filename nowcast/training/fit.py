@@ -53,7 +53,8 @@ class Budget:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended. The forecaster given to `fit` then holds the best weights; `steps` are its own.
+    """How a training ended. The forecaster given to `fit` then holds the best weights; `steps` are its own, and
+    `skipped` those of them that were left out for their numbers were not finite.
 
     Without a validation part these are the last weights, and both losses are NaN.
     """
@@ -63,6 +64,7 @@ class Outcome:
     best_validation: float
     persistence: float
     ended: str
+    skipped: int = 0
 
 
 def plan_budget(
@@ -178,7 +180,7 @@ def fit(
     ]
     timer = Timer(duration=None if budget.minutes is None else timedelta(minutes=budget.minutes), verbose=False)
     callbacks.append(timer)
-    task = a_task(forecaster, loss, recipe=recipe, steps=budget.epochs * len(training))
+    task = a_task(forecaster, loss, recipe=recipe, steps=budget.epochs * -(-len(training) // recipe.accumulate))
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with bar("fit", total=budget.epochs) as line, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
@@ -189,6 +191,7 @@ def fit(
         trainer = L.Trainer(
             max_epochs=budget.epochs,
             callbacks=[*callbacks, Progress(line, budget.epochs, timer.time_remaining)],
+            accumulate_grad_batches=recipe.accumulate,
             precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
             logger=False,
             enable_progress_bar=False,
@@ -200,10 +203,11 @@ def fit(
             trainer.fit(task, training, validation, ckpt_path=str(last) if resume else None, weights_only=True)
         finally:
             interruptible.give_back()  # after an error Lightning calls no teardown of callbacks
-    steps = task.taken
+    steps, skipped = task.taken, int(task.skipped)
     if best is not None and best.best_model_path:
         state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
         task.load_state_dict(state)
+    task.settle()
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     score = None if best is None else best.best_model_score
     least = metrics.get("validation", math.nan) if score is None else float(score)
@@ -212,6 +216,7 @@ def fit(
         steps=steps,
         best_validation=least,
         persistence=metrics.get("persistence", math.nan),
+        skipped=skipped,
         ended=_why(trainer, interruptible, stopping, timer, budget),
     )
 

@@ -44,6 +44,7 @@ class History(L.Callback):
             "epoch": trainer.current_epoch + 1,
             "step": task.taken,
             **{name: float(value) for name, value in trainer.callback_metrics.items()},
+            **({"skipped": int(task.skipped)} if task.recipe.nonfinite == "skip" else {}),
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": round(time.monotonic() - self.start, 2),
         }

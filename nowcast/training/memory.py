@@ -53,7 +53,8 @@ def step_memory(
     with torch.random.fork_rng(devices=[]):  # a training that is tried begins as one that is not
         found = footprint(trial, multiple=forecaster.multiple, least=least)
     weights = sum(each.nbytes for each in forecaster.parameters())
-    return replace(found, fixed=found.fixed + OPTIMISER_STATES * weights)
+    states = OPTIMISER_STATES + (recipe.ema is not None)
+    return replace(found, fixed=found.fixed + states * weights)
 
 
 def free_memory(device: str = "cpu") -> int | None:

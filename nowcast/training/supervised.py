@@ -17,9 +17,9 @@ class Supervised(Task):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         answer = self.answer(batch)
-        self.require_finite(answer.wanted)
+        self.guard.saw(index, answer.wanted)
         self.log_loss("training", answer.pixels, batch=len(batch.context))
-        return answer.wanted
+        return self.by_its_pixels(answer.wanted, batch)
 
     def whole(self, batch: Batch) -> Tensor:
         return self.answer(batch).wanted

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
-from typing import NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import lightning as L
 import torch
@@ -15,9 +14,12 @@ from nowcast.errors import InputError
 from nowcast.losses import Loss, Mixture
 from nowcast.models import Forecaster, Lifted, Persistence, RecurrentForecaster
 from nowcast.tensors import Batch
+from nowcast.training.averaging import Averaged
+from nowcast.training.guards import Guard
 from nowcast.training.recipe import OPTIMISERS, PLAIN, Recipe
+from nowcast.training.schedule import scheduled
 
-__all__ = ["MOST_LEADS", "Answer", "Task", "falling"]
+__all__ = ["MOST_LEADS", "Answer", "Task"]
 
 MOST_LEADS = 4
 """Lead times that a step of training looks at, where each is told by itself: more steps are worth more."""
@@ -37,8 +39,7 @@ class Task(L.LightningModule, ABC):
     Parameters
     ----------
     steps
-        The forecaster's steps of the whole training; the learning rate falls along half a cosine to a hundredth over
-        them.
+        The forecaster's steps of the whole training, over which the learning rate goes its way.
 
     Raises
     ------
@@ -55,7 +56,15 @@ class Task(L.LightningModule, ABC):
         self.loss = loss
         self.recipe = recipe
         self.steps = steps
+        self.guard = Guard()
+        self.averaged = None if recipe.ema is None else Averaged(forecaster, decay=recipe.ema)
+        counts = recipe.nonfinite == "skip"
+        self.register_buffer("skipped", torch.zeros((), dtype=torch.int64), persistent=counts)
         self._schedule: LambdaLR | None = None
+        self._counted: list[Tensor] = []
+
+    skipped: Tensor
+    """Steps that were left out, those before a resume included."""
 
     whole_horizon = False
     """Whether a step needs the frames of all lead times."""
@@ -102,9 +111,25 @@ class Task(L.LightningModule, ABC):
         """All that a step computes, up to the gradients, and no weight is changed: for its cost."""
         self.whole(batch).backward()  # type: ignore[no-untyped-call]
 
+    @property
+    def judged(self) -> Forecaster:
+        """The forecaster with the weights that are judged, and kept."""
+        return self.forecaster if self.averaged is None else self.averaged.forecaster
+
+    def settle(self) -> None:
+        """The forecaster has the weights that are kept."""
+        if self.averaged is not None:
+            self.forecaster.load_state_dict(self.averaged.forecaster.state_dict())
+
+    def on_validation_epoch_start(self) -> None:
+        self.guard.settle(self)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.guard.settle(self)
+
     def validation_step(self, batch: Batch, index: int) -> None:
         context, target, weight = batch
-        told = self.forecaster.lifted(context, target.shape[1])
+        told = self.judged.lifted(context, target.shape[1])
         still = told._replace(values=self.forecaster.lift(self.persistence(context, target.shape[1])))
         for name, lifted in (("validation", told), ("persistence", still)):
             self.log(name, self._compared(self.loss, lifted, context, target, weight), batch_size=len(context))
@@ -126,31 +151,45 @@ class Task(L.LightningModule, ABC):
         drawn = torch.Generator().manual_seed(self.taken)
         return sorted((torch.randperm(horizon, generator=drawn)[:MOST_LEADS] + 1).tolist())
 
+    def by_its_pixels(self, loss: Tensor, batch: Batch) -> Tensor:
+        """The loss such that those of the batches of a step add up to the mean over all their observed pixels.
+
+        Each counts by how many it has, of those that a batch may have; `on_before_optimizer_step` divides by the sum.
+        """
+        if self.recipe.accumulate == 1:
+            return loss
+        self._counted.append(batch.weight.sum() / batch.weight[0].numel())
+        return loss * self._counted[-1]
+
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        for group in optimizer.param_groups:
-            nn.utils.clip_grad_norm_(group["params"], self.recipe.clip)
+        weights = [each for group in optimizer.param_groups for each in group["params"]]
+        if self._counted:
+            windows = torch.stack(self._counted).sum() / self.recipe.accumulate  # Lightning's mean is over batches
+            self._counted.clear()
+            for each in weights:
+                if each.grad is not None:
+                    each.grad.div_(torch.where(windows > 0, windows, 1))
+        norm = nn.utils.clip_grad_norm_(weights, self.recipe.clip)
+        if not self.guard.allows(self, norm):
+            for each in weights:
+                each.grad = None  # without one, an optimiser leaves a weight and what it remembers of it alone
+
+    def optimizer_step(self, *arguments: Any, **keywords: Any) -> None:
+        super().optimizer_step(*arguments, **keywords)
+        self.follow()
+
+    def follow(self) -> None:
+        """After a step of the forecaster's weights, their average takes them in."""
+        if self.averaged is not None:
+            self.averaged.follow(self.forecaster, step=self.taken)
 
     def forecaster_optimiser(self) -> tuple[torch.optim.Optimizer, LambdaLR]:
         """Of the forecaster's weights alone, and its learning rate by step."""
-        optimiser = OPTIMISERS[self.recipe.optimiser](self.forecaster.parameters(), lr=self.recipe.learning_rate)
-        self._schedule = falling(optimiser, self.steps)
+        recipe = self.recipe
+        decay = {} if recipe.weight_decay is None else {"weight_decay": recipe.weight_decay}
+        optimiser = OPTIMISERS[recipe.optimiser](self.forecaster.parameters(), lr=recipe.learning_rate, **decay)
+        self._schedule = scheduled(optimiser, recipe.schedule, self.steps)
         return optimiser, self._schedule
-
-    def require_finite(self, loss: Tensor) -> None:
-        """Refuse to learn from a loss that is infinite or NaN.
-
-        Raises
-        ------
-        InputError
-            It is.
-        """
-        if not torch.isfinite(loss):
-            lower = f"--learning-rate {self.recipe.learning_rate / 10:g}"
-            raise InputError(
-                f"the loss became {loss.item()} in epoch {self.current_epoch + 1}, step {self.taken}",
-                found="values that are not finite, or a learning rate that is too high",
-                next_step=f"{lower}, or look at the data: nowcast inspect PATH",
-            )
 
     def log_loss(self, name: str, loss: Tensor, *, batch: int) -> None:
         """The mean over an epoch's steps, of `batch` windows each."""
@@ -159,14 +198,3 @@ class Task(L.LightningModule, ABC):
 
 def _is_fed_back(forecaster: Forecaster) -> TypeGuard[RecurrentForecaster]:
     return isinstance(forecaster, RecurrentForecaster) and forecaster.fed_back
-
-
-def falling(optimiser: torch.optim.Optimizer, steps: int) -> LambdaLR:
-    """A learning rate that rises for 20 steps and falls along half a cosine to a hundredth at `steps`."""
-
-    def share(step: int) -> float:
-        warm = min(1.0, (step + 1) / 20)
-        done = min(1.0, step / max(1, steps))
-        return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
-
-    return LambdaLR(optimiser, share)

@@ -57,7 +57,8 @@ class Progress(L.Callback):
         note = None
         if self.line.live and time.monotonic() > self._shown + LIVE_SECONDS:
             self._shown = time.monotonic()
-            note = f"epoch {trainer.current_epoch + 1}/{self.epochs}{_loss(outputs)}{self._judged}{self.end(done)}"
+            loss = _loss(outputs, trainer.accumulate_grad_batches)
+            note = f"epoch {trainer.current_epoch + 1}/{self.epochs}{loss}{self._judged}{self.end(done)}"
         self.line.to(done, self.epochs, note)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -88,9 +89,10 @@ def _judged(values: Mapping[str, float]) -> str:
     return f"  validation {values['validation']:.5f}  (persistence {values.get('persistence', 0):.5f})"
 
 
-def _loss(outputs: Any) -> str:
+def _loss(outputs: Any, parts: int) -> str:
+    """Of a step, which Lightning divides by the batches that make one."""
     loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
-    return f"  loss {float(loss):.5f}" if isinstance(loss, Tensor) and loss.numel() == 1 else ""
+    return f"  loss {parts * float(loss):.5f}" if isinstance(loss, Tensor) and loss.numel() == 1 else ""
 
 
 def _duration(seconds: float) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,7 +14,7 @@ from nowcast.errors import InputError
 from nowcast.losses import mse
 from nowcast.models import Forecaster
 from nowcast.tensors import Batch
-from nowcast.training.recipe import Recipe
+from nowcast.training import Budget, Recipe, fit
 from nowcast.training.supervised import Supervised
 
 
@@ -61,9 +65,52 @@ def test_missing_pixels_do_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_loss_that_is_not_finite_ends_it_with_what_to_try(value: float, monkeypatch: pytest.MonkeyPatch) -> None:
     task = Supervised(Scale(value), mse, recipe=Recipe(learning_rate=0.01))
     logged(task, monkeypatch)
+    optimiser, _ = task.forecaster_optimiser()
+    task.training_step(batch(), 0).backward()
     with pytest.raises(InputError, match=r"the loss became (nan|inf) in epoch 1, step 0") as caught:
-        task.training_step(batch(), 0)
+        task.on_before_optimizer_step(optimiser)
     assert "--learning-rate 0.001" in str(caught.value)
+
+
+class Holes(Forecaster):
+    """One pixel from the newest frame around it."""
+
+    def __init__(self) -> None:
+        super().__init__(masked=True)
+        torch.manual_seed(0)
+        self.kernel = nn.Conv2d(2, 1, 3, padding=1)
+
+    def forward(self, context: Tensor, horizon: int) -> Tensor:
+        return self.kernel(context[:, -1])[:, None].expand(-1, horizon, -1, -1, -1)
+
+
+@pytest.mark.parametrize("holes", [False, True])
+def test_a_step_of_several_batches_is_that_of_one(
+    holes: bool, blobs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 x 8 and 4 x 2 over three epochs; 21 windows: the last step of each is of five. Where pixels are missing too."""
+    if holes:
+        blobs.cube.values[np.random.default_rng(0).random(blobs.cube.shape) < 0.3] = np.nan
+        blobs.cube[9:13, :, :8] = np.nan
+    found: dict[int, list[Tensor]] = {}
+    before = Supervised.on_before_optimizer_step
+
+    def watched(self: Supervised, optimiser: torch.optim.Optimizer) -> None:
+        before(self, optimiser)
+        steps.append(torch.cat([each.grad.flatten() for each in self.forecaster.parameters() if each.grad is not None]))
+
+    monkeypatch.setattr(Supervised, "on_before_optimizer_step", watched)
+    for parts, size in ((1, 8), (4, 2)):
+        model, recipe = Holes(), Recipe(learning_rate=0.01, accumulate=parts, clip=1e9)
+        steps = found[parts] = []
+        place = tmp_path / str(parts)
+        place.mkdir()
+        loaders = blobs.loaders(batch=size, masked=True)
+        outcome = fit(model, mse, *loaders, folder=place, budget=Budget(3, None, ""), recipe=recipe)
+        assert outcome.steps == 9
+    assert len(found[1]) == len(found[4]) == 9
+    torch.testing.assert_close(torch.stack(found[4]), torch.stack(found[1]), rtol=1e-4, atol=1e-6)
+    assert torch.stack(found[1]).abs().min() > 1e-3
 
 
 def test_a_rehearsed_step_has_gradients_and_changes_no_weight() -> None:

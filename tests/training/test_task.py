@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from nowcast.errors import InputError
 from nowcast.losses import mse
 from nowcast.models import Forecaster, Lifted
 from nowcast.tensors import Batch
 from nowcast.training.recipe import OPTIMISERS, Recipe
 from nowcast.training.supervised import Supervised
-from nowcast.training.task import MOST_LEADS, falling
+from nowcast.training.task import MOST_LEADS
 
 
 class Scale(Forecaster):
@@ -46,22 +43,6 @@ def test_each_optimiser_steps_the_forecaster_s_weights(name: str) -> None:
     assert task.forecaster.factor.item() > 1
 
 
-def test_the_learning_rate_warms_up_and_falls_along_half_a_cosine_to_a_hundredth() -> None:
-    optimiser = torch.optim.Adam([nn.Parameter(torch.ones(1))], lr=0.1)
-    schedule = falling(optimiser, 200)
-    rates = []
-    for _ in range(220):
-        rates.append(optimiser.param_groups[0]["lr"])
-        optimiser.step()
-        schedule.step()
-    assert rates[0] == pytest.approx(0.1 / 20)
-    assert max(rates) == pytest.approx(0.1, rel=0.05)
-    assert rates.index(max(rates)) in range(17, 23)
-    assert rates[100] == pytest.approx(0.1 * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi / 2))))
-    assert rates[200:] == pytest.approx([0.001] * 20)
-    assert all(later <= earlier for earlier, later in pairwise(rates[20:]))
-
-
 def test_the_gradient_s_norm_is_cut() -> None:
     task = Supervised(Scale(), mse, recipe=Recipe(clip=0.5))
     task.forecaster.factor.grad = torch.tensor(40.0)
@@ -88,15 +69,6 @@ def test_the_steps_taken_are_those_of_the_forecaster() -> None:
         optimiser.step()
         schedule.step()
     assert task.taken == 3
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
-def test_a_loss_that_is_not_finite_is_refused_with_what_to_try(value: float) -> None:
-    task = Supervised(Scale(), mse, recipe=Recipe(learning_rate=0.01))
-    task.require_finite(torch.tensor(0.0))
-    with pytest.raises(InputError, match=r"the loss became (nan|-inf) in epoch 1, step 0") as caught:
-        task.require_finite(torch.tensor(value))
-    assert "--learning-rate 0.001" in str(caught.value)
 
 
 class Apart(Scale):
