@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyproj  # noqa: F401  (before xarray finds cfgrib: see nowcast/readers/projections.py)
@@ -177,3 +180,53 @@ def cube_maker() -> Callable[..., xr.DataArray]:
 @pytest.fixture
 def products_maker() -> Callable[..., xr.Dataset]:
     return make_products
+
+
+class Page:
+    """A page of the docs, and the blocks of code that it shows."""
+
+    def __init__(self, name: str) -> None:
+        self.path = ROOT / "docs" / name
+
+    def blocks(self, language: str = "python") -> list[str]:
+        return re.findall(rf"^```{language}\n(.*?)^```", self.path.read_text("utf-8"), flags=re.M | re.S)
+
+    def commands(self) -> list[list[str]]:
+        """The words of each `nowcast` command that it shows, without `nowcast`; bash understands all that it shows."""
+        found = []
+        for block in self.blocks("sh"):
+            ended = subprocess.run(["bash", "-n"], input=block, capture_output=True, text=True, check=False)
+            assert ended.returncode == 0, ended.stderr
+            for line in block.replace("\\\n", " ").splitlines():
+                shown = re.search(r"(?:^|\s)(nowcast [a-z][^|&;]*)", line.split(" #")[0])
+                if shown and not re.match(r"\s*(#|pip\b)", line):
+                    words = shlex.split(shown[1].split(" 2>")[0])[1:]
+                    require_known(words)
+                    found.append(words)
+        return found
+
+    def execute(self, names: dict[str, Any], *numbers: int) -> dict[str, Any]:
+        """Run its blocks of Python, or those with these numbers, one after the other in one namespace."""
+        for number, block in enumerate(self.blocks()):
+            if not numbers or number in numbers:
+                exec(compile(block, f"{self.path.name}[{number}]", "exec"), names)
+        return names
+
+
+def require_known(words: list[str]) -> None:
+    """Whether a command's verb and flags are the command line's own, with a value where one is wanted."""
+    from typer.main import get_command
+
+    from nowcast.cli import app
+
+    verbs = get_command(app).commands  # type: ignore[attr-defined]
+    assert words[0] in verbs, words
+    verb = verbs[words[0]]
+    with verb.make_context(words[0], list(words[1:])):
+        pass
+
+
+@pytest.fixture
+def page() -> Callable[[str], Page]:
+    """A page by its name under docs/."""
+    return Page

@@ -19,28 +19,33 @@ def _commands() -> str:
     lines: list[str] = []
     reading: list[Any] = []
     for name, verb in get_command(app).commands.items():
-        lines += [f"## nowcast {name}", "", verb.help or "", ""]
-        flags = [each for each in verb.params if getattr(each, "rich_help_panel", None) != READING]
-        reading = reading or [each for each in verb.params if each not in flags]
-        lines += ["```sh", _usage(name, flags), "```", "", *_table(flags), ""]
+        groups = _groups(verb)
+        reading = groups.pop(READING, reading)
+        lines += [f"## nowcast {name}", "", verb.help or "", "", "```sh", verb.epilog or f"nowcast {name}", "```", ""]
+        for title, params in groups.items():
+            lines += [f"**{title}**", "", *_table(params), ""]
     return "\n".join([*lines, f"## {READING}", "", *_table(reading)])
 
 
-def _usage(name: str, flags: list[Any]) -> str:
-    given = [each.metavar or each.name.upper() for each in flags if each.param_type_name == "argument"]
-    needed = [
-        f"{each.opts[0]} {each.name.upper()}" for each in flags if each.param_type_name == "option" and each.required
-    ]
-    return " ".join(["nowcast", name, *given, *needed, "[flags]"])
+def _groups(verb: Any) -> dict[str, list[Any]]:
+    """Its arguments and flags, under the titles of its help."""
+    groups: dict[str, list[Any]] = {"Arguments": [], "Options": []}
+    for each in verb.params:
+        argument = each.param_type_name == "argument"
+        groups.setdefault("Arguments" if argument else verb.group(each), []).append(each)
+    return {title: params for title, params in groups.items() if params}
 
 
-def _table(flags: list[Any]) -> list[str]:
+def _table(params: list[Any]) -> list[str]:
     rows = []
-    for each in flags:
-        shown = each.metavar or each.name.upper() if each.param_type_name == "argument" else ", ".join(each.opts)
-        words = (getattr(each, "help", None) or "").replace("|", "\\|").replace("[", "\\[").replace("<", "&lt;")
+    for each in params:
+        argument = each.param_type_name == "argument"
+        shown = each.metavar or each.name.upper() if argument else ", ".join(each.opts)
+        words = getattr(each, "help", None) or ""
+        for sign, spelt in (("|", "\\|"), ("[", "\\["), ("<", "&lt;"), ("*", "\\*")):
+            words = words.replace(sign, spelt)
         rows.append(f"| `{shown.replace('|', ' or ')}` | {words} |")
-    return ["| | |", "|---|---|", *rows] if rows else []
+    return ["| | |", "|---|---|", *rows]
 
 
 def setup(app: Any) -> dict[str, bool]:
