@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,13 +18,16 @@ BEYOND = 0.5
 """How far beyond the last threshold the largest value lies at least, in the way from the least value to it."""
 
 
-def told(forecaster: Forecaster, values: Tensor, seen: Tensor) -> tuple[list[np.ndarray], list[np.ndarray]]:
+@torch.inference_mode()
+def told(
+    forecaster: Forecaster, by_lead: Iterable[Tensor], seen: Tensor, *, horizon: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Fields in scaled units, the mean and where there are chances one that is matched to them; and the chances.
 
     Parameters
     ----------
-    values
-        `(1 horizon l h w)`, as `Forecaster.lifted` gives them.
+    by_lead
+        `(1 1 l h w)` of each lead time, as `Forecaster.lifted_by_lead` gives them.
     seen
         True for the pixels that are forecast: `(h w)`.
 
@@ -31,12 +36,16 @@ def told(forecaster: Forecaster, values: Tensor, seen: Tensor) -> tuple[list[np.
     list, list
         `[(horizon c h w), …]`; and `[(horizon k c h w)]`, or none.
     """
-    with torch.inference_mode():
+    made: list[np.ndarray] = []
+    for step, values in enumerate(by_lead):
         mean, chances = forecaster.expected(values), forecaster.chances(values)
-        if chances is None:
-            return [mean[0].cpu().numpy()], []
-        field = matched(mean, chances, forecaster.thresholds, seen)
-    return [each[0].cpu().numpy() for each in (mean, field)], [chances[0].cpu().numpy()]
+        parts = [mean[0, 0]]
+        if chances is not None:
+            parts += [matched(mean, chances, forecaster.thresholds, seen)[0, 0], chances[0, 0]]
+        made = made or [np.empty((horizon, *part.shape), np.float32) for part in parts]
+        for whole, part in zip(made, parts, strict=True):
+            whole[step] = part.cpu().numpy()
+    return made[:2], made[2:]
 
 
 def levels_of(forecaster: Forecaster, scaler: Scaler) -> list[float]:

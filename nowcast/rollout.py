@@ -22,7 +22,7 @@ from nowcast.outlook import ends_of, levels_of, told
 from nowcast.readers import reading
 from nowcast.scaling import Scaler
 from nowcast.tensors import load, to_context
-from nowcast.tiled import run_tiled
+from nowcast.tiled import tiled_by_lead
 from nowcast.timeline import absent_frames, with_absent_marked
 
 __all__ = [
@@ -114,8 +114,8 @@ def forecast(
             )
         with _one_at_a_time:  # torch has its own threads; two forecasts at a time would only fight for them
             scaled = to_context(scaler.apply(frames), masked=forecaster.masked, held=held)[None].to(device)
-            answer = run_tiled(forecaster, scaled, horizon, tile=tile or forecaster.tile, halo=halo)
-            fields, chances = told(forecaster, answer, torch.from_numpy(seen.any(axis=0)).to(device))
+            answer = tiled_by_lead(forecaster, scaled, horizon, tile=tile or forecaster.tile, halo=halo)
+            fields, chances = told(forecaster, answer, torch.from_numpy(seen.any(axis=0)).to(device), horizon=horizon)
         answers = [*(scaler.invert(field) for field in fields), *chances]
         for each in answers:
             each[..., ~seen] = np.nan

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
 from nowcast.models import Forecaster
 from nowcast.windows import Tile, tiles
 
-__all__ = ["run_tiled"]
+__all__ = ["tiled_by_lead"]
 
 
-def run_tiled(forecaster: Forecaster, context: Tensor, horizon: int, *, tile: int, halo: int) -> Tensor:
+@torch.inference_mode()
+def tiled_by_lead(
+    forecaster: Forecaster, context: Tensor, horizon: int, *, tile: int, halo: int
+) -> Iterator[Tensor]:
     """All that a forecaster tells (`Forecaster.lifted`) of `(b t c h w)`, whole or in blended tiles, without gradients.
 
-    `(b horizon l h w)`, of which `Forecaster.frames` and `Forecaster.chances` make what is wanted.
+    One lead time after the other, `(b 1 l h w)`, of which `Forecaster.expected` and `Forecaster.chances` make what is
+    wanted.
     """
     size = (context.shape[-2], context.shape[-1])
-    with torch.inference_mode():
-        pieces = tiles(size, tile=tile, halo=halo, multiple=forecaster.multiple)
-        if len(pieces) == 1:
-            return forecaster.lifted(context, horizon).values
-        total, weight = context.new_zeros(()), context.new_zeros(size)
-        for piece in pieces:
-            ramp = _ramp(piece, size, halo).to(context)
-            told = forecaster.lifted(context[..., piece.y, piece.x], horizon).values
-            if total.ndim == 0:
-                total = context.new_zeros(*told.shape[:3], *size)
-            total[..., piece.y, piece.x] += told * ramp
-            weight[piece.y, piece.x] += ramp
-        return total / weight
+    leads = range(1, horizon + 1)
+    found = tiles(size, tile=tile, halo=halo, multiple=forecaster.multiple)
+    pieces = [(piece, _ramp(piece, size, halo).to(context)) for piece in found]
+    if len(pieces) == 1:
+        yield from (told.values for told in forecaster.lifted_by_lead(context, leads))
+        return
+    weight = context.new_zeros(size)
+    for piece, ramp in pieces:
+        weight[piece.y, piece.x] += ramp
+    parts = [forecaster.lifted_by_lead(context[..., piece.y, piece.x], leads) for piece, _ in pieces]
+    for told in zip(*parts, strict=True):
+        total = context.new_zeros(*told[0].values.shape[:3], *size)
+        for (piece, ramp), part in zip(pieces, told, strict=True):
+            total[..., piece.y, piece.x] += part.values * ramp
+        yield total / weight
 
 
 def _ramp(piece: Tile, size: tuple[int, int], halo: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -81,14 +81,29 @@ class Forecaster(nn.Module, ABC):
         """Frames `(b t c h w)` as they are learnt: here, themselves."""
         return frames
 
-    def at_leads(self, context: Tensor, leads: Sequence[int]) -> Tensor:
-        """As `forward`, for some lead times alone, counted from 1 and rising: `(b len(leads) c h w)`."""
-        answer: Tensor = self(context, leads[-1])
-        return answer[:, [lead - 1 for lead in leads]]
+    def by_lead(self, value: Tensor, observed: Tensor, leads: Sequence[int]) -> Iterator[Tensor]:
+        """As `forward`, for some lead times, counted from 1 and rising, one after the other: `(b c h w)` each.
 
-    def lifted(self, context: Tensor, horizon: int, leads: Sequence[int] | None = None) -> Lifted:
-        """All that it tells, of each lead time or of some: what training compares with `lift` of the truth."""
-        return Lifted(self.at_leads(context, range(1, horizon + 1) if leads is None else leads))
+        Parameters
+        ----------
+        value
+            `(b t c h w)`, 0 where missing.
+        observed
+            1 where observed, else 0: as `value`, or `(b t 1 h w)`.
+        """
+        context = torch.cat([value, observed.expand_as(value)], dim=2) if self.masked else value
+        answer: Tensor = self(context, leads[-1])
+        yield from (answer[:, lead - 1] for lead in leads)
+
+    def lifted(self, context: Tensor, leads: Sequence[int]) -> Lifted:
+        """All that it tells of some lead times: what training compares with `lift` of the truth."""
+        values, known = zip(*self.lifted_by_lead(context, leads), strict=True)
+        return Lifted(torch.cat(values, 1), None if known[0] is None else torch.cat(known, 1))
+
+    def lifted_by_lead(self, context: Tensor, leads: Sequence[int]) -> Iterator[Lifted]:
+        """As `lifted`, one lead time after the other, each with a horizon of 1: a forecast need not hold all at once."""
+        answer: Tensor = self(context, leads[-1])
+        yield from (Lifted(answer[:, lead - 1 : lead]) for lead in leads)
 
     def stakes(self, context: Tensor) -> Tensor | None:
         """What each channel of `lift` is multiplied by, window by window, before it is compared: `(b 1 l 1 1)`.

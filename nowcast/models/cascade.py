@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -104,51 +104,43 @@ class Cascade(Forecaster):
             usual[:, FINE:] = -FADING * torch.arange(self.scales - 2)
 
     def forward(self, context: Tensor, horizon: int) -> Tensor:
-        return self.at_leads(context, range(1, horizon + 1))
+        return torch.stack([*self.by_lead(*self.parted(context), range(1, horizon + 1))], dim=1)
 
-    def at_leads(self, context: Tensor, leads: Sequence[int]) -> Tensor:
-        """As `forward`, for some lead times alone, counted from 1: `(b len(leads) c h w)`."""
-        value, observed = self._newest(context)
-        size = (value.shape[-2], value.shape[-1])
+    def by_lead(self, value: Tensor, observed: Tensor, leads: Sequence[int]) -> Iterator[Tensor]:
+        value, observed = self._newest(value, observed)
         newest, seen = value[:, -1], observed[:, -1]
         for before in range(value.shape[1] - 2, -1, -1):  # what the newest frame misses, an older one may have seen
             newest = torch.where(seen > 0, newest, value[:, before])
             seen = torch.maximum(seen, observed[:, before])
         pyramid = _pyramid(newest, seen, self.scales)
-        seen = observed[:, -RECENT:]
-        mean = (value[:, -RECENT:] * seen).sum(1) / seen.sum(1).clamp_min(0.5)
-        fine = [pyramid[0], _resized(pyramid[1], size, 2), torch.where(seen.sum(1) > 0, mean, pyramid[0])]
-        cells = pyramid[2].shape[-2:]
+        size, cells = pyramid[0].shape[-2:], pyramid[2].shape[-2:]
+        count = observed[:, -RECENT:].sum(1)
+        mean = torch.where(count > 0, value[:, -RECENT:].sum(1) / count.clamp_min(1), pyramid[0])
+        fine = [pyramid[0], _resized(pyramid[1], size, 2), mean]
         coarse = torch.stack([_resized(each, cells, 2**k) for k, each in enumerate(pyramid[2:])], dim=2)
         features = self._features(value, observed, pyramid[2])
         uneven = self._uneven(value[:, -1], observed[:, -1], cells)
-        answers = []
         for lead in leads:
             share, kept, weights, own = self._shares(features, lead)
             mixed = (1 - torch.einsum("bfyx,cf->bcyx", share, kept)) * (weights * coarse).sum(2) + uneven * own
-            mixed, share = _resized(torch.cat([mixed, share], dim=1), size, FOLD).tensor_split([self.channels], dim=1)
-            for k, field in enumerate(fine):
-                mixed = _added(mixed, field * kept[:, k, None, None], share[:, k : k + 1])
-            answers.append(mixed)
-        return torch.stack(answers, dim=1)
+            yield _mixed(mixed, fine, _resized(share, size, FOLD), kept)
 
-    def _newest(self, context: Tensor) -> tuple[Tensor, Tensor]:
-        """The newest frames, as many as it looks at: values, 0 where missing; and 1 where observed."""
-        value, observed = self.parted(context[:, -self.recent :])
-        lacking = (0, 0, 0, 0, 0, 0, self.recent - value.shape[1], 0)  # older frames than there are: not observed
-        return F.pad(value, lacking), F.pad(observed, lacking)
+    def _newest(self, value: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+        """The newest frames, as many as it looks at; older ones than there are were not observed."""
+        lacking = (0, 0, 0, 0, 0, 0, max(0, self.recent - value.shape[1]), 0)
+        return F.pad(value[:, -self.recent :], lacking), F.pad(observed[:, -self.recent :], lacking)
 
     def _features(self, value: Tensor, observed: Tensor, newest: Tensor) -> Tensor:
         """What the network makes of the frames, at a quarter of their size."""
+        earlier = [
+            part
+            for t in range(value.shape[1] - 1)
+            for part in (_pooled(value[:, t], FOLD), _pooled(observed[:, t, :1], FOLD))
+        ]
         both = observed[:, -1] * observed[:, -2]
-        apart = torch.cat([(value[:, -1] - value[:, -2]).abs() * both, both[:, :1]], dim=1)
-        frames = torch.cat([value[:, :-1], observed[:, :-1, :1]], dim=2).flatten(1, 2)
-        pooled = _pooled(torch.cat([frames, apart, observed[:, -1, :1]], dim=1), FOLD)
-        earlier, apart, share, seen = pooled.tensor_split(
-            [frames.shape[1], frames.shape[1] + self.channels, frames.shape[1] + self.channels + 1], dim=1
-        )
-        given = torch.cat([earlier, apart / share.clamp_min(LEAST_SEEN), share, newest, seen], dim=1)
-        x = torch.asinh(given)
+        apart, share = _pooled((value[:, -1] - value[:, -2]).abs() * both, FOLD), _pooled(both[:, :1], FOLD)
+        seen = _pooled(observed[:, -1, :1], FOLD)
+        x = torch.asinh(torch.cat([*earlier, apart / share.clamp_min(LEAST_SEEN), share, newest, seen], dim=1))
         skips: list[Tensor] = []
         for level, block in enumerate(self.down):
             x = block(_pooled(x, 2) if level else x)
@@ -162,7 +154,8 @@ class Cascade(Forecaster):
 
         So it corrects nothing where nothing is, and as much of light rain as of heavy, in proportion.
         """
-        moments = _pyramid(torch.cat([newest, newest**2], dim=1), observed.repeat(1, 2, 1, 1), AROUND + 1)[AROUND]
+        both = observed if observed.shape[1] == 1 else observed.repeat(1, 2, 1, 1)
+        moments = _pyramid(torch.cat([newest, newest**2], dim=1), both, AROUND + 1)[AROUND]
         mean, square = moments.chunk(2, dim=1)
         return _resized((square - mean**2).clamp_min(TINY).sqrt(), cells, 2**AROUND // FOLD)
 
@@ -196,14 +189,32 @@ class _Twice(nn.Sequential):
         )
 
 
-def _added(total: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """`total + one * other`, in its place where nothing is learnt: whole fields of all channels are a lot of memory."""
-    return torch.addcmul(total, one, other) if torch.is_grad_enabled() else total.addcmul_(one, other)
+def _mixed(coarse: Tensor, fine: Sequence[Tensor], shares: Tensor, kept: Tensor) -> Tensor:
+    """What is coarse, at full size, and of each fine field its share at each place, of which each channel keeps so much.
+
+    Where nothing is learnt, channel by channel and in its place: whole fields of all channels are a lot of memory.
+    """
+    size = (fine[0].shape[-2], fine[0].shape[-1])
+    if torch.is_grad_enabled():
+        total = _resized(coarse, size, FOLD)
+        for k, field in enumerate(fine):
+            total = torch.addcmul(total, field * kept[:, k, None, None], shares[:, k : k + 1])
+        return total
+    total = coarse.new_empty(fine[0].shape)
+    for channel, parts in enumerate(kept.tolist()):
+        one = _resized(coarse[:, channel : channel + 1], size, FOLD)[:, 0]
+        for k, (field, part) in enumerate(zip(fine, parts, strict=True)):
+            one = torch.addcmul(one, field[:, channel], shares[:, k], value=part)
+        total[:, channel] = one
+    return total
 
 
 def _pyramid(value: Tensor, observed: Tensor, scales: int) -> list[Tensor]:
-    """Means over 1, 2, 4, … pixels of what was observed; where nothing was, those of the next coarser scale."""
-    sums, shares = [value * observed], [observed]
+    """Means over 1, 2, 4, … pixels of what was observed; where nothing was, those of the next coarser scale.
+
+    `value (b c h w)` is 0 where `observed`, as that or `(b 1 h w)`, is.
+    """
+    sums, shares = [value], [observed]
     for _ in range(1, scales):
         sums.append(_pooled(sums[-1], 2))
         shares.append(_pooled(shares[-1], 2))

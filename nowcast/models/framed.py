@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -80,7 +80,7 @@ class Framed(Forecaster):
         self.inner.low_memory = wanted
 
     def forward(self, context: Tensor, horizon: int) -> Tensor:
-        return self.expected(self.lifted(context, horizon).values)
+        return self.expected(self.lifted(context, range(1, horizon + 1)).values)
 
     def lift(self, frames: Tensor) -> Tensor:
         return frames if self.exceedance is None else self.exceedance.lift(frames)
@@ -97,19 +97,22 @@ class Framed(Forecaster):
     def chances(self, values: Tensor) -> Tensor | None:
         return None if self.exceedance is None else self.exceedance.chances(values)
 
-    def lifted(self, context: Tensor, horizon: int, leads: Sequence[int] | None = None) -> Lifted:
-        leads = range(1, horizon + 1) if leads is None else leads
+    def lifted_by_lead(self, context: Tensor, leads: Sequence[int]) -> Iterator[Lifted]:
         seen = context if self.inner.looks_back is None else context[:, -max(NEWEST, self.inner.looks_back) :]
         value, observed = self.parted(seen)
         if self.frame == "still":
-            return Lifted(self._within(value, observed, leads))
+            yield from (Lifted(frame[:, None]) for frame in self._within(value, observed, leads))
+            return
         moving = motion(value[:, -NEWEST:], observed[:, -NEWEST:])
         newest = observed[:, -1:].amax(2)
         value, observed = aligned(value, observed, moving)
-        return Lifted(*carried(self._within(value, observed, leads), newest, moving, leads))
+        for frame, known in carried(self._within(value, observed, leads), newest, moving, leads):
+            yield Lifted(frame[:, None], known[:, None])
 
-    def _within(self, value: Tensor, observed: Tensor, leads: Sequence[int]) -> Tensor:
-        """What the network answers to lifted frames."""
-        lifted = self.lift(value)
-        masks = observed.repeat(1, 1, lifted.shape[2] // self.channels, 1, 1)
-        return self.inner.at_leads(torch.cat([torch.where(masks > 0, lifted, 0), masks], dim=2), leads)
+    def _within(self, value: Tensor, observed: Tensor, leads: Sequence[int]) -> Iterator[Tensor]:
+        """What the network answers to lifted frames, lead time by lead time."""
+        if self.exceedance is not None:
+            several = observed.shape[2] > 1
+            observed = observed.repeat(1, 1, self.exceedance.share, 1, 1) if several else observed
+            value = self.lift(value).mul_(observed)
+        return self.inner.by_lead(value, observed, leads)

@@ -90,7 +90,7 @@ class Task(L.LightningModule, ABC):
         context, target, weight = batch
         if not _is_fed_back(self.forecaster):
             leads = self._looked_at(target.shape[1])
-            lifted = self.forecaster.lifted(context, target.shape[1], leads)
+            lifted = self.forecaster.lifted(context, leads)
             at = [lead - 1 for lead in leads]
             loss = self.loss.at(leads) if isinstance(self.loss, Mixture) else self.loss
             pixels = self._compared(loss, lifted, context, target[:, at], weight[:, at])
@@ -129,7 +129,7 @@ class Task(L.LightningModule, ABC):
 
     def validation_step(self, batch: Batch, index: int) -> None:
         context, target, weight = batch
-        told = self.judged.lifted(context, target.shape[1])
+        told = self.judged.lifted(context, range(1, target.shape[1] + 1))
         still = told._replace(values=self.forecaster.lift(self.persistence(context, target.shape[1])))
         for name, lifted in (("validation", told), ("persistence", still)):
             self.log(name, self._compared(self.loss, lifted, context, target, weight), batch_size=len(context))

@@ -5,7 +5,7 @@ Germann & Zawadzki 2002, doi:10.1175/1520-0493(2002)130<2859:SDOTPO>2.0.CO;2.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -82,34 +82,32 @@ def aligned(value: Tensor, observed: Tensor, motion: Tensor) -> tuple[Tensor, Te
     return torch.stack(values, 1), torch.stack(seen, 1)
 
 
-def carried(values: Tensor, observed: Tensor, motion: Tensor, leads: Sequence[int]) -> tuple[Tensor, Tensor]:
+def carried(
+    frames: Iterable[Tensor], observed: Tensor, motion: Tensor, leads: Sequence[int]
+) -> Iterator[tuple[Tensor, Tensor]]:
     """What is told at the newest frame's places for so many steps ahead each, at the places that it is brought to.
 
     Parameters
     ----------
-    values
-        `(b len(leads) l h w)`, known everywhere: beyond the field stands the mean along its border.
+    frames
+        Of each lead time `(b l h w)`, known everywhere: beyond the field stands the mean along its border.
     observed
         1 where the newest frame was observed: `(b 1 h w)`.
 
-    Returns
-    -------
+    Yields
+    ------
     Tensor, Tensor
-        As `values`; and `(b len(leads) 1 h w)`, 1 where it was brought from a place that was observed.
+        As `frames`; and `(b 1 h w)`, 1 where it was brought from a place that was observed.
     """
-    size = (values.shape[-2], values.shape[-1])
-    frames: list[Tensor] = []
-    known: list[Tensor] = []
-    for step, displacement in enumerate(displacements(motion, size, leads[-1]), start=1):
-        if step not in leads:
-            continue
+    size = (observed.shape[-2], observed.shape[-1])
+    steps = enumerate(displacements(motion, size, leads[-1]), start=1)
+    backs = (back for step, back in steps if step in leads)
+    for frame, displacement in zip(frames, backs, strict=True):
         back = resized(displacement, size)
-        place = len(frames)
-        brought = _with_beyond(sampled(values[:, place], back, beyond="border"), values[:, place], back)
-        # Nothing is learnt: whole fields of all channels are written over, for they are a lot of memory.
-        frames.append(brought if torch.is_grad_enabled() else values[:, place].copy_(brought))
-        known.append((sampled(observed, back) > ENOUGH).to(values.dtype))
-    return torch.stack(frames, 1) if torch.is_grad_enabled() else values, torch.stack(known, 1)
+        yield (
+            _with_beyond(sampled(frame, back, beyond="border"), frame, back),
+            (sampled(observed, back) > ENOUGH).to(frame.dtype),
+        )
 
 
 def displacements(motion: Tensor, size: tuple[int, int], horizon: int) -> Iterator[Tensor]:
