@@ -36,16 +36,23 @@ def told(
     list, list
         `[(horizon c h w), …]`; and `[(horizon k c h w)]`, or none.
     """
-    made: list[np.ndarray] = []
+    size, on_cpu = seen.shape, seen.device.type == "cpu"
+    fields: list[np.ndarray] = []
+    chances: list[np.ndarray] = []
     for step, values in enumerate(by_lead):
-        mean, chances = forecaster.expected(values), forecaster.chances(values)
-        parts = [mean[0, 0]]
-        if chances is not None:
-            parts += [matched(mean, chances, forecaster.thresholds, seen)[0, 0], chances[0, 0]]
-        made = made or [np.empty((horizon, *part.shape), np.float32) for part in parts]
-        for whole, part in zip(made, parts, strict=True):
-            whole[step] = part.cpu().numpy()
-    return made[:2], made[2:]
+        mean = forecaster.expected(values)
+        if not fields:
+            c, k = mean.shape[2], len(forecaster.thresholds)
+            fields = [np.empty((horizon, c, *size), np.float32) for _ in range(2 if k else 1)]
+            chances = [np.empty((horizon, k, c, *size), np.float32)] if k else []
+        room = torch.from_numpy(chances[0][step])[None, None] if chances and on_cpu else None
+        reached = forecaster.chances(values, out=room)
+        fields[0][step] = mean[0, 0].cpu().numpy()
+        if reached is not None:
+            fields[1][step] = matched(mean, reached, forecaster.thresholds, seen)[0, 0].cpu().numpy()
+            if room is None:
+                chances[0][step] = reached[0, 0].cpu().numpy()
+    return fields, chances
 
 
 def levels_of(forecaster: Forecaster, scaler: Scaler) -> list[float]:

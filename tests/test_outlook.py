@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from nowcast.models import Forecaster, Persistence, build
 from nowcast.outlook import ends_of, levels_of, told
@@ -17,6 +20,10 @@ def teller(levels: list[float], scaler: Scaler) -> Forecaster:
     scaled = scaler.apply(np.array(levels)).tolist()
     spreads = [0.2] + [0.3] * len(levels)
     return build("persistence", {"exceedance": {"thresholds": scaled, "spreads": spreads, "bend": scaler.factor}})
+
+
+def by_lead(model: Forecaster, context: Tensor) -> Iterator[Tensor]:
+    return (each.values for each in model.lifted_by_lead(context, [1, 2, 3]))
 
 
 def test_thresholds_come_back_as_they_were_told() -> None:
@@ -42,10 +49,10 @@ def test_products_of_one_forecaster() -> None:
     context = torch.rand(1, 2, 1, 6, 7)
     model = teller([0.2, 1.0], RAIN)
     seen = torch.ones(6, 7, dtype=torch.bool)
-    fields, chances = told(model, model.lifted(context, 3).values, seen)
+    fields, chances = told(model, by_lead(model, context), seen, horizon=3)
     assert [each.shape for each in fields] == [(3, 1, 6, 7)] * 2
     assert [each.shape for each in chances] == [(3, 2, 1, 6, 7)]
     np.testing.assert_allclose(fields[0][0], context[0, -1], atol=1e-4)
-    alone, none = told(Persistence(), Persistence().lifted(context, 3).values, seen)
+    alone, none = told(Persistence(), by_lead(Persistence(), context), seen, horizon=3)
     assert len(alone) == 1
     assert none == []

@@ -16,7 +16,7 @@ from nowcast.errors import InputError
 from nowcast.models import E3DLSTM, ConvLSTM, Persistence, build
 from nowcast.rollout import forecast, moment, reference_indices, usable_references, with_empty_marked
 from nowcast.scaling import Scaler
-from nowcast.tiled import run_tiled
+from nowcast.tiled import tiled_by_lead
 from nowcast.timeline import absent_frames, with_absent_frames, with_absent_marked
 
 Maker = Callable[..., xr.DataArray]
@@ -220,7 +220,8 @@ def test_no_gradient_is_kept_and_the_forecaster_is_in_evaluation_mode(cube: xr.D
     result = forecast(model, AS_IT_IS, cube / 1e4, context=2, horizon=2, references=[4], name="convlstm").compute()
     assert not model.training
     assert np.isfinite(result).all()
-    assert not run_tiled(model, torch.rand(1, 2, 1, 8, 8), 2, tile=64, halo=8).requires_grad
+    told = tiled_by_lead(model, torch.rand(1, 2, 1, 8, 8), 2, tile=64, halo=8)
+    assert not any(each.requires_grad for each in told)
 
 
 def test_sequences_are_kept_along_the_reference_times(cube: xr.DataArray) -> None:

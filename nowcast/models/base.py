@@ -84,6 +84,8 @@ class Forecaster(nn.Module, ABC):
     def by_lead(self, value: Tensor, observed: Tensor, leads: Sequence[int]) -> Iterator[Tensor]:
         """As `forward`, for some lead times, counted from 1 and rising, one after the other: `(b c h w)` each.
 
+        Where nothing is learnt, what was given may be written over when the next is asked for.
+
         Parameters
         ----------
         value
@@ -97,11 +99,16 @@ class Forecaster(nn.Module, ABC):
 
     def lifted(self, context: Tensor, leads: Sequence[int]) -> Lifted:
         """All that it tells of some lead times: what training compares with `lift` of the truth."""
-        values, known = zip(*self.lifted_by_lead(context, leads), strict=True)
-        return Lifted(torch.cat(values, 1), None if known[0] is None else torch.cat(known, 1))
+        keep = torch.is_grad_enabled()
+        told = [each if keep else Lifted(each.values.clone(), each.known) for each in self.lifted_by_lead(context, leads)]
+        known = [each.known for each in told if each.known is not None]
+        return Lifted(torch.cat([each.values for each in told], 1), torch.cat(known, 1) if known else None)
 
     def lifted_by_lead(self, context: Tensor, leads: Sequence[int]) -> Iterator[Lifted]:
-        """As `lifted`, one lead time after the other, each with a horizon of 1: a forecast need not hold all at once."""
+        """As `lifted`, one lead time after the other, each with a horizon of 1: a forecast need not hold all at once.
+
+        Where nothing is learnt, what was given may be written over when the next is asked for.
+        """
         answer: Tensor = self(context, leads[-1])
         yield from (Lifted(answer[:, lead - 1 : lead]) for lead in leads)
 
@@ -116,8 +123,11 @@ class Forecaster(nn.Module, ABC):
         """The mean, `(b t c h w)`, in what `lifted` gave: here, all of it."""
         return values
 
-    def chances(self, values: Tensor) -> Tensor | None:
-        """Chances to reach the `k` thresholds, `(b t k c h w)`, in what `lifted` gave; None where there are none."""
+    def chances(self, values: Tensor, *, out: Tensor | None = None) -> Tensor | None:
+        """Chances to reach the `k` thresholds, `(b t k c h w)`, in what `lifted` gave; None where there are none.
+
+        They are written to `out`, if it is given.
+        """
         return None
 
 

@@ -104,26 +104,25 @@ class Cascade(Forecaster):
             usual[:, FINE:] = -FADING * torch.arange(self.scales - 2)
 
     def forward(self, context: Tensor, horizon: int) -> Tensor:
-        return torch.stack([*self.by_lead(*self.parted(context), range(1, horizon + 1))], dim=1)
+        keep = torch.is_grad_enabled()
+        frames = self.by_lead(*self.parted(context), range(1, horizon + 1))
+        return torch.stack([frame if keep else frame.clone() for frame in frames], dim=1)
 
     def by_lead(self, value: Tensor, observed: Tensor, leads: Sequence[int]) -> Iterator[Tensor]:
         value, observed = self._newest(value, observed)
-        newest, seen = value[:, -1], observed[:, -1]
-        for before in range(value.shape[1] - 2, -1, -1):  # what the newest frame misses, an older one may have seen
-            newest = torch.where(seen > 0, newest, value[:, before])
-            seen = torch.maximum(seen, observed[:, before])
-        pyramid = _pyramid(newest, seen, self.scales)
-        size, cells = pyramid[0].shape[-2:], pyramid[2].shape[-2:]
+        pyramid = _pyramid(*_completed(value, observed), self.scales)
+        size, cells = (pyramid[0].shape[-2], pyramid[0].shape[-1]), pyramid[2].shape[-2:]
         count = observed[:, -RECENT:].sum(1)
         mean = torch.where(count > 0, value[:, -RECENT:].sum(1) / count.clamp_min(1), pyramid[0])
         fine = [pyramid[0], _resized(pyramid[1], size, 2), mean]
         coarse = torch.stack([_resized(each, cells, 2**k) for k, each in enumerate(pyramid[2:])], dim=2)
         features = self._features(value, observed, pyramid[2])
         uneven = self._uneven(value[:, -1], observed[:, -1], cells)
+        room = None if torch.is_grad_enabled() else torch.empty_like(mean)
         for lead in leads:
             share, kept, weights, own = self._shares(features, lead)
             mixed = (1 - torch.einsum("bfyx,cf->bcyx", share, kept)) * (weights * coarse).sum(2) + uneven * own
-            yield _mixed(mixed, fine, _resized(share, size, FOLD), kept)
+            yield _mixed(mixed, fine, _resized(share, size, FOLD), kept, room)
 
     def _newest(self, value: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """The newest frames, as many as it looks at; older ones than there are were not observed."""
@@ -166,15 +165,26 @@ class Cascade(Forecaster):
         what is left, the shares of the coarse ones `(b c scales-2 h w)`; and the network's own part `(b c h w)`.
         """
         when = features.new_tensor([math.log(lead) / 2, lead / 12])
-        scale, shift = self.at_lead(when).view(2, -1, 1, 1)
-        told = F.leaky_relu(self.told(features * (1 + scale) + shift), LEAK)
-        here = LARGEST * torch.tanh(self.shares(told) / LARGEST)
+        scale, shift = self.at_lead(when).view(2, -1)
+        weight, bias = self.told.weight.flatten(1), self.told.bias
+        told = F.leaky_relu(_linear(features, weight * (1 + scale), weight @ shift + bias), LEAK)
+        weight = torch.cat([self.shares.weight, self.own.weight]).flatten(1)
+        both = _linear(told, weight, torch.cat([self.shares.bias, self.own.bias]))
+        here, own = both.tensor_split([self.shares.out_channels], dim=1)
+        here = LARGEST * torch.tanh(here / LARGEST)
         usual = self.usual(when).view(self.channels, -1)
         begun = features.new_tensor([NEWEST - AGING * math.log(lead), *[0.0] * FINE]).view(-1, 1, 1)
         share = (here[:, : FINE + 1] + begun).softmax(dim=1)[:, :FINE]
         weights = here[:, FINE + 1 :].reshape(len(here), self.channels, -1, *here.shape[-2:])
         weights = weights + usual[:, FINE:, None, None]
-        return share, usual[:, :FINE].sigmoid(), weights.softmax(dim=2), self.own(told)
+        return share, usual[:, :FINE].sigmoid(), weights.softmax(dim=2), own
+
+
+def _linear(fields: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A convolution of 1 x 1, as a product of matrices: several times as quick on a CPU."""
+    return torch.baddbmm(bias[:, None], weight.expand(len(fields), -1, -1), fields.flatten(2)).unflatten(
+        2, (fields.shape[-2], fields.shape[-1])
+    )
 
 
 class _Twice(nn.Sequential):
@@ -189,24 +199,33 @@ class _Twice(nn.Sequential):
         )
 
 
-def _mixed(coarse: Tensor, fine: Sequence[Tensor], shares: Tensor, kept: Tensor) -> Tensor:
+def _completed(value: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
+    """The newest frame and, where it misses pixels, what older ones saw: `(b t c h w)` to `(b c h w)`, both."""
+    newest, seen = value[:, -1], observed[:, -1]
+    for before in range(value.shape[1] - 2, -1, -1):
+        if bool(((seen == 0) & (observed[:, before] > 0)).any()):
+            newest = torch.where(seen > 0, newest, value[:, before])
+            seen = torch.maximum(seen, observed[:, before])
+    return newest, seen
+
+
+def _mixed(coarse: Tensor, fine: Sequence[Tensor], shares: Tensor, kept: Tensor, room: Tensor | None) -> Tensor:
     """What is coarse, at full size, and of each fine field its share at each place, of which each channel keeps so much.
 
-    Where nothing is learnt, channel by channel and in its place: whole fields of all channels are a lot of memory.
+    Where nothing is learnt, channel by channel, written to `room`: whole fields of all channels are a lot of memory.
     """
     size = (fine[0].shape[-2], fine[0].shape[-1])
-    if torch.is_grad_enabled():
+    if room is None:
         total = _resized(coarse, size, FOLD)
         for k, field in enumerate(fine):
             total = torch.addcmul(total, field * kept[:, k, None, None], shares[:, k : k + 1])
         return total
-    total = coarse.new_empty(fine[0].shape)
     for channel, parts in enumerate(kept.tolist()):
-        one = _resized(coarse[:, channel : channel + 1], size, FOLD)[:, 0]
+        one = room[:, channel]
+        one.copy_(_resized(coarse[:, channel : channel + 1], size, FOLD)[:, 0])
         for k, (field, part) in enumerate(zip(fine, parts, strict=True)):
-            one = torch.addcmul(one, field[:, channel], shares[:, k], value=part)
-        total[:, channel] = one
-    return total
+            one.addcmul_(field[:, channel], shares[:, k], value=part)
+    return room
 
 
 def _pyramid(value: Tensor, observed: Tensor, scales: int) -> list[Tensor]:

@@ -76,10 +76,12 @@ class Exceedance(nn.Module):
 
     def lift(self, frames: Tensor) -> Tensor:
         """`(b t c h w)` to `(b t c(1 + k) h w)`: values first, then threshold by threshold."""
-        parts = [to_linear(frames, self.bend) / self.spreads[0]]
-        for threshold, spread in zip(self.thresholds, self._units(), strict=True):
-            parts.append((frames >= threshold - TOLERANCE).to(frames.dtype) / spread)
-        return torch.cat(parts, dim=2)
+        c = frames.shape[2]
+        lifted = frames.new_empty(*frames.shape[:2], c * self.share, *frames.shape[-2:])
+        lifted[:, :, :c] = to_linear(frames, self.bend) / self.spreads[0]
+        for level, (threshold, spread) in enumerate(zip(self.thresholds, self._units(), strict=True), start=1):
+            lifted[:, :, level * c : (level + 1) * c] = (frames >= threshold - TOLERANCE) * (1 / spread)
+        return lifted
 
     def stakes(self, frames: Tensor, observed: Tensor) -> Tensor:
         """How much each channel of each window is to count: little rain is learnt from as much as floods.
@@ -104,15 +106,16 @@ class Exceedance(nn.Module):
             return mean
         return torch.log1p(mean.clamp_min(0) * math.expm1(self.bend)) / self.bend
 
-    def chances(self, values: Tensor) -> Tensor:
-        """From 0 to 1, none above that of a lower threshold: `(b t c(1 + k) h w)` to `(b t k c h w)`."""
+    def chances(self, values: Tensor, *, out: Tensor | None = None) -> Tensor:
+        """From 0 to 1, none above that of a lower threshold: `(b t c(1 + k) h w)` to `(b t k c h w)`, to `out` if any."""
         c = values.shape[2] // self.share
-        told = values[:, :, c:].reshape(*values.shape[:2], -1, c, *values.shape[-2:])
-        units = told.new_tensor(self._units()).view(-1, 1, 1, 1)
-        found = [chance.clamp(0, 1) for chance in (told * units).unbind(2)]
-        for level in range(1, len(found)):  # torch.cummin is many times slower
-            found[level] = torch.minimum(found[level], found[level - 1])
-        return torch.stack(found, dim=2)
+        told = values[:, :, c:].unflatten(2, (-1, c))
+        found = told.new_empty(told.shape) if out is None else out
+        for level, spread in enumerate(self._units()):
+            chance = (told[:, :, level] * spread).clamp_(0, 1)
+            # torch.cummin is many times slower
+            found[:, :, level] = torch.minimum(chance, found[:, :, level - 1]) if level else chance
+        return found
 
     def _units(self) -> list[float]:
         """What 0 and 1 of each threshold are divided by."""
@@ -138,19 +141,22 @@ def matched(mean: Tensor, chances: Tensor, thresholds: Sequence[float], seen: Te
     """
     answer = mean.clone()
     for b, t, c in itertools.product(*(range(size) for size in mean.shape[:3])):
-        field = answer[b, t, c].view(-1)
-        likely = torch.nonzero((seen & (chances[b, t, 0, c] > TINY)).view(-1)).squeeze(1)
-        values = field[likely]
-        expected = values
-        reached = torch.ones_like(values, dtype=torch.bool)
-        told = chances[b, t, :, c].flatten(1)[:, likely]
+        field, told = answer[b, t, c].view(-1), chances[b, t, :, c].flatten(1)
+        likely = torch.nonzero(seen.view(-1) & (told[0] > TINY)).squeeze(1)
+        expected = field[likely]
+        values = expected.clone()
+        kept = torch.arange(len(likely), device=likely.device)  # of those, the ones that have a chance of the threshold
+        reached = torch.ones_like(kept, dtype=torch.bool)
         for chance, threshold in zip(told, thresholds, strict=True):
-            rank = chance * torch.exp(FAVOUR * (expected - threshold).clamp(-FURTHEST, FURTHEST))
-            beyond = reached & (rank > _cut(rank, _area(chance))) & (chance > TINY)
+            own = chance[likely[kept]]
+            some = own > TINY
+            rank = own * torch.exp(FAVOUR * (expected[kept] - threshold).clamp(-FURTHEST, FURTHEST))
+            beyond = reached & some & (rank > _cut(rank[some], _area(own[some])))
             # What reaches the threshold before and not this one lies between the two.
-            values = torch.where(reached & ~beyond, values.clamp_max(threshold - TOLERANCE), values)
-            values = torch.where(beyond, values.clamp_min(threshold + TOLERANCE), values)
-            reached = beyond
+            low, high = kept[reached & ~beyond], kept[beyond]
+            values[low] = values[low].clamp_max(threshold - TOLERANCE)
+            values[high] = values[high].clamp_min(threshold + TOLERANCE)
+            kept, reached = kept[some], beyond[some]
         rest = field.clamp_max(thresholds[0] - TOLERANCE)
         rest[likely] = values
         field.copy_(torch.where(seen.view(-1), rest, field))
@@ -159,7 +165,7 @@ def matched(mean: Tensor, chances: Tensor, thresholds: Sequence[float], seen: Te
 
 def _area(chance: Tensor) -> float:
     """How many of some pixels are to reach a threshold."""
-    counts = torch.histc(chance, bins=STEPS, min=0, max=1).flip(0)
+    counts = _counted(chance).flip(0)
     middles = 1 - (torch.arange(STEPS, device=chance.device) + 0.5) / STEPS
     picked, hits = counts.cumsum(0), (counts * middles).cumsum(0)
     best = picked[(hits / (picked + hits[-1] - hits).clamp_min(TINY)).argmax()]
@@ -169,8 +175,14 @@ def _area(chance: Tensor) -> float:
 def _cut(rank: Tensor, area: float) -> float:
     """What as many of some pixels' ranks lie above as an area holds."""
     top = math.exp(FAVOUR * FURTHEST)
-    above = torch.histc(rank, bins=STEPS, min=0, max=top).flip(0).cumsum(0)
+    above = _counted(rank / top).flip(0).cumsum(0)
     return top * (1 - int((above <= area).sum()) / STEPS)
+
+
+def _counted(shares: Tensor) -> Tensor:
+    """How many lie in each of `STEPS` steps from 0 to 1; torch.histc is several times slower."""
+    steps = (shares * STEPS).long().clamp_(0, STEPS - 1)
+    return torch.bincount(steps, minlength=STEPS).to(shares.dtype)
 
 
 def to_linear(scaled: Tensor, bend: float) -> Tensor:

@@ -94,8 +94,8 @@ class Framed(Forecaster):
     def expected(self, values: Tensor) -> Tensor:
         return values if self.exceedance is None else self.exceedance.expected(values)
 
-    def chances(self, values: Tensor) -> Tensor | None:
-        return None if self.exceedance is None else self.exceedance.chances(values)
+    def chances(self, values: Tensor, *, out: Tensor | None = None) -> Tensor | None:
+        return None if self.exceedance is None else self.exceedance.chances(values, out=out)
 
     def lifted_by_lead(self, context: Tensor, leads: Sequence[int]) -> Iterator[Lifted]:
         seen = context if self.inner.looks_back is None else context[:, -max(NEWEST, self.inner.looks_back) :]

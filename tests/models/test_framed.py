@@ -27,13 +27,13 @@ def moving(frames: int, size: int = 64, *, step: tuple[int, int] = (2, 1)) -> Te
 def test_persistence_in_the_frame_of_the_motion_is_advection() -> None:
     frames = moving(4)
     framed = Framed(Persistence(masked=True), frame="lagrangian")
-    lifted = framed.lifted(frames, 5)
+    lifted = framed.lifted(frames, range(1, 6))
     advection, known = Advection().transport(frames, 5)
     assert lifted.known is not None
     assert torch.equal(lifted.known, known)
     inside = known > 0
     assert torch.allclose(lifted.values[inside], advection[inside], atol=1e-4)
-    still = Framed(Persistence(masked=True), frame="still").lifted(frames, 5)
+    still = Framed(Persistence(masked=True), frame="still").lifted(frames, range(1, 6))
     assert still.known is None
     assert torch.equal(still.values[:, 3], frames[:, -1])
 
@@ -62,7 +62,7 @@ def test_any_network_tells_chances_in_either_frame(name: str) -> None:
         model = build(name, {"masked": True, "frame": frame, "exceedance": TOLD, **own})
         assert isinstance(model, Framed)
         frames = torch.cat([moving(4, 32), torch.ones(1, 4, 1, 32, 32)], dim=2)
-        lifted = model.lifted(frames, 3).values
+        lifted = model.lifted(frames, [1, 2, 3]).values
         assert lifted.shape == (1, 3, 3, 32, 32)
         assert model.expected(lifted).shape == model(frames, 3).shape == (1, 3, 1, 32, 32)
         chances = model.chances(lifted)
@@ -74,7 +74,7 @@ def test_any_network_tells_chances_in_either_frame(name: str) -> None:
 
 def test_it_has_a_gradient_through_the_motion() -> None:
     model = build("cascade", {"frame": "lagrangian", "exceedance": TOLD, "hidden": [4, 6]})
-    lifted = model.lifted(moving(4, 32), 4, [2, 4])
+    lifted = model.lifted(moving(4, 32), [2, 4])
     assert lifted.values.shape == (1, 2, 3, 32, 32)
     lifted.values.square().mean().backward()
     assert all(each.grad is not None for each in model.parameters())
@@ -84,8 +84,8 @@ def test_missing_pixels_say_nothing_and_what_is_brought_from_them_is_not_known()
     frames, observed = moving(4), torch.ones(1, 4, 1, 64, 64)
     observed[..., 20:30, 20:30] = 0
     model = build("cascade", {"masked": True, "frame": "lagrangian", "exceedance": TOLD, "hidden": [4, 6]})
-    one = model.lifted(torch.cat([frames * observed, observed], dim=2), 3)
-    other = model.lifted(torch.cat([torch.where(observed > 0, frames, 7.0), observed], dim=2), 3)
+    one = model.lifted(torch.cat([frames * observed, observed], dim=2), [1, 2, 3])
+    other = model.lifted(torch.cat([torch.where(observed > 0, frames, 7.0), observed], dim=2), [1, 2, 3])
     assert torch.allclose(one.values, other.values, atol=1e-5)
     assert one.known is not None
     assert 0 < float(one.known[:, 0].mean()) < 1

@@ -83,10 +83,9 @@ class Apart(Scale):
     def lift(self, frames: Tensor) -> Tensor:
         return torch.cat([frames, 3 * frames], dim=2)
 
-    def lifted(self, context: Tensor, horizon: int, leads: Sequence[int] | None = None) -> Lifted:
-        leads = list(range(1, horizon + 1)) if leads is None else list(leads)
-        self.asked.append(leads)
-        values = self.lift(self.at_leads(context, leads))
+    def lifted(self, context: Tensor, leads: Sequence[int]) -> Lifted:
+        self.asked.append(list(leads))
+        values = self.lift(self(context, leads[-1])[:, [lead - 1 for lead in leads]])
         known = torch.ones_like(values[:, :, :1])
         known[..., 2:] = 0
         return Lifted(values, known)

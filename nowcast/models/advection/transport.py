@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nowcast.models.advection.sampling import pixel_sides, resized, sampled
@@ -97,17 +98,21 @@ def carried(
     Yields
     ------
     Tensor, Tensor
-        As `frames`; and `(b 1 h w)`, 1 where it was brought from a place that was observed.
+        As `frames`, and where nothing is learnt written over by the next: whole fields of all channels are a lot of
+        memory; and `(b 1 h w)`, 1 where it was brought from a place that was observed.
     """
     size = (observed.shape[-2], observed.shape[-1])
     steps = enumerate(displacements(motion, size, leads[-1]), start=1)
     backs = (back for step, back in steps if step in leads)
+    room: Tensor | None = None
     for frame, displacement in zip(frames, backs, strict=True):
         back = resized(displacement, size)
-        yield (
-            _with_beyond(sampled(frame, back, beyond="border"), frame, back),
-            (sampled(observed, back) > ENOUGH).to(frame.dtype),
-        )
+        if room is None and not torch.is_grad_enabled():
+            room = torch.empty_like(frame)
+        along_border = F.adaptive_avg_pool2d(frame, _few(size))
+        brought = sampled(frame, back, beyond="border", out=room)
+        known = (sampled(observed, back) > ENOUGH).to(frame.dtype)
+        yield _with_beyond(brought, along_border, back), known
 
 
 def displacements(motion: Tensor, size: tuple[int, int], horizon: int) -> Iterator[Tensor]:
@@ -126,16 +131,30 @@ def displacements(motion: Tensor, size: tuple[int, int], horizon: int) -> Iterat
         yield back
 
 
-def _with_beyond(brought: Tensor, field: Tensor, back: Tensor) -> Tensor:
-    """What was brought, but smooth where it comes from beyond the field: a border that is drawn out makes streaks."""
-    size = (field.shape[-2], field.shape[-1])
-    inside = sampled(torch.ones_like(field[:, :1]), back) > ENOUGH
-    if bool(inside.all()):
+def _few(size: tuple[int, int]) -> tuple[int, int]:
+    return -(-size[0] // BORDER), -(-size[1] // BORDER)
+
+
+def _with_beyond(brought: Tensor, means: Tensor, back: Tensor) -> Tensor:
+    """What was brought, but smooth where it comes from beyond the field: a border that is drawn out makes streaks.
+
+    `means` of the field, in squares of `BORDER` pixels: those along its border are what lies beyond.
+    """
+    size = (brought.shape[-2], brought.shape[-1])
+    outside = sampled(torch.ones_like(back[:, :1]), back) <= ENOUGH
+    if not bool(outside.any()):
         return brought
-    few = (-(-size[0] // BORDER), -(-size[1] // BORDER))
-    side = pixel_sides(few, size, field)
-    smooth = sampled(resized(field, few), resized(back, few) / side, beyond="border")
-    return torch.where(inside, brought, resized(smooth, size))
+    few = (means.shape[-2], means.shape[-1])
+    side = pixel_sides(few, size, back)
+    smooth = sampled(means, resized(back, few) / side, beyond="border")
+    half = back.new_tensor([size[1] / 2, size[0] / 2])
+    for b in range(len(brought)):
+        places = outside[b, 0].flatten().nonzero()[:, 0]
+        xy = torch.stack([places % size[1], places // size[1]], dim=1).to(back.dtype)
+        grid = ((xy + 0.5) / half - 1).view(1, 1, -1, 2)
+        there = F.grid_sample(smooth[b : b + 1], grid, mode="bilinear", padding_mode="border", align_corners=False)
+        brought[b].flatten(1).index_copy_(1, places, there[0, :, 0])
+    return brought
 
 
 def _read(both: Tensor, channels: int, displacement: Tensor) -> tuple[Tensor, Tensor]:

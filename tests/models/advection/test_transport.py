@@ -83,7 +83,8 @@ def test_missing_pixels_are_carried_along_and_say_nothing() -> None:
         assert torch.equal(a, b)
     moved, known = transport(value, observed, uniform(0.25, 0, (6, 8)), 1)
     assert known[0, 0, 0, 2, 3] == 0
-    assert moved[0, 0, 0, 2, 4] == value[0, 0, 2, 4]  # of its two pixels the one that was seen
+    one = value[0, 0, 2, 4]  # of its two pixels the one that was seen
+    torch.testing.assert_close(moved[0, 0, 0, 2, 4], one, rtol=1e-12, atol=0)
 
 
 def test_a_late_frame_is_made_up_from_older_ones() -> None:
@@ -113,9 +114,9 @@ def test_beyond_the_field_stands_the_mean_along_its_border() -> None:
     field = torch.rand(1, 1, 1, 64, 64)
     motion = torch.zeros(1, 2, 8, 8)
     motion[:, 0] = 10.0
-    (brought,), known = carried(field.expand(-1, 2, -1, -1, -1).clone(), torch.ones(1, 1, 64, 64), motion, [1, 2])
+    brought, known = next(carried([field[:, 0]], torch.ones(1, 1, 64, 64), motion, [1]))
     torch.testing.assert_close(brought[0, 0, :, 10:], field[0, 0, 0, :, :-10], rtol=0, atol=1e-4)
-    assert not known[0, 0, 0, :, :9].any()
+    assert not known[0, 0, :, :9].any()
     rows = brought[0, 0, :, 2]
     assert float(rows.std()) < 0.3 * float(field[0, 0, 0, :, 0].std())
     assert float(rows.mean()) == pytest.approx(float(field[0, 0, 0, :, :16].mean()), abs=0.1)
