@@ -20,38 +20,42 @@ BEYOND = 0.5
 
 @torch.inference_mode()
 def told(
-    forecaster: Forecaster, by_lead: Iterable[Tensor], seen: Tensor, *, horizon: int
+    forecaster: Forecaster, scaler: Scaler, by_lead: Iterable[Tensor], seen: np.ndarray, *, horizon: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Fields in scaled units, the mean and where there are chances one that is matched to them; and the chances.
+    """Fields in physical units, the mean and where there are chances one that is matched to them; and the chances.
 
     Parameters
     ----------
     by_lead
         `(1 1 l h w)` of each lead time, as `Forecaster.lifted_by_lead` gives them.
     seen
-        True for the pixels that are forecast: `(h w)`.
+        True for the pixels that are forecast, `(c h w)`; the others are NaN.
 
     Returns
     -------
     list, list
         `[(horizon c h w), …]`; and `[(horizon k c h w)]`, or none.
     """
-    size, on_cpu = seen.shape, seen.device.type == "cpu"
+    some, hidden = torch.from_numpy(seen.any(axis=0)), None if seen.all() else ~seen
     fields: list[np.ndarray] = []
     chances: list[np.ndarray] = []
     for step, values in enumerate(by_lead):
-        mean = forecaster.expected(values)
         if not fields:
-            c, k = mean.shape[2], len(forecaster.thresholds)
-            fields = [np.empty((horizon, c, *size), np.float32) for _ in range(2 if k else 1)]
-            chances = [np.empty((horizon, k, c, *size), np.float32)] if k else []
+            k, on_cpu = len(forecaster.thresholds), values.device.type == "cpu"
+            fields = [np.empty((horizon, *seen.shape), np.float32) for _ in range(2 if k else 1)]
+            chances = [np.empty((horizon, k, *seen.shape), np.float32)] if k else []
+        mean = forecaster.expected(values)
         room = torch.from_numpy(chances[0][step])[None, None] if chances and on_cpu else None
         reached = forecaster.chances(values, out=room)
-        fields[0][step] = mean[0, 0].cpu().numpy()
+        fields[0][step] = scaler.invert(mean[0, 0].cpu().numpy())
         if reached is not None:
-            fields[1][step] = matched(mean, reached, forecaster.thresholds, seen)[0, 0].cpu().numpy()
+            field = matched(mean, reached, forecaster.thresholds, some.to(values.device))
+            fields[1][step] = scaler.invert(field[0, 0].cpu().numpy())
             if room is None:
                 chances[0][step] = reached[0, 0].cpu().numpy()
+        if hidden is not None:
+            for whole in (*fields, *chances):
+                np.copyto(whole[step], np.nan, where=hidden)
     return fields, chances
 
 

@@ -115,13 +115,10 @@ def forecast(
         with _one_at_a_time:  # torch has its own threads; two forecasts at a time would only fight for them
             scaled = to_context(scaler.apply(frames), masked=forecaster.masked, held=held)[None].to(device)
             answer = tiled_by_lead(forecaster, scaled, horizon, tile=tile or forecaster.tile, halo=halo)
-            fields, chances = told(forecaster, answer, torch.from_numpy(seen.any(axis=0)).to(device), horizon=horizon)
-        answers = [*(scaler.invert(field) for field in fields), *chances]
-        for each in answers:
-            each[..., ~seen] = np.nan
+            fields, chances = told(forecaster, scaler, answer, seen, horizon=horizon)
         if done is not None:
             done()
-        return tuple(each[None] for each in answers)
+        return tuple(each[None] for each in (*fields, *chances))
 
     made = [dask.delayed(one, nout=3)(index) for index in references]
     time = cube["time"].values[list(references)]

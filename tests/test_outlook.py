@@ -48,11 +48,14 @@ def test_ends_lie_around_the_thresholds(scaler: Scaler) -> None:
 def test_products_of_one_forecaster() -> None:
     context = torch.rand(1, 2, 1, 6, 7)
     model = teller([0.2, 1.0], RAIN)
-    seen = torch.ones(6, 7, dtype=torch.bool)
-    fields, chances = told(model, by_lead(model, context), seen, horizon=3)
+    seen = np.ones((1, 6, 7), dtype=bool)
+    seen[0, 2, 3] = False
+    fields, chances = told(model, RAIN, by_lead(model, context), seen, horizon=3)
     assert [each.shape for each in fields] == [(3, 1, 6, 7)] * 2
     assert [each.shape for each in chances] == [(3, 2, 1, 6, 7)]
-    np.testing.assert_allclose(fields[0][0], context[0, -1], atol=1e-4)
-    alone, none = told(Persistence(), by_lead(Persistence(), context), seen, horizon=3)
+    wanted = np.where(seen, RAIN.invert(context[0, -1].numpy()), np.nan)
+    np.testing.assert_allclose(fields[0][0], wanted, rtol=1e-3)
+    assert all((np.isnan(each) == ~seen).all() for each in (*fields, *chances))
+    alone, none = told(Persistence(), RAIN, by_lead(Persistence(), context), seen, horizon=3)
     assert len(alone) == 1
     assert none == []
