@@ -10,7 +10,6 @@ import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
-import torch
 import xarray as xr
 
 import nowcast

@@ -14,9 +14,7 @@ __all__ = ["tiled_by_lead"]
 
 
 @torch.inference_mode()
-def tiled_by_lead(
-    forecaster: Forecaster, context: Tensor, horizon: int, *, tile: int, halo: int
-) -> Iterator[Tensor]:
+def tiled_by_lead(forecaster: Forecaster, context: Tensor, horizon: int, *, tile: int, halo: int) -> Iterator[Tensor]:
     """All that a forecaster tells (`Forecaster.lifted`) of `(b t c h w)`, whole or in blended tiles, without gradients.
 
     One lead time after the other, `(b 1 l h w)`, of which `Forecaster.expected` and `Forecaster.chances` make what is

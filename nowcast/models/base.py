@@ -100,7 +100,9 @@ class Forecaster(nn.Module, ABC):
     def lifted(self, context: Tensor, leads: Sequence[int]) -> Lifted:
         """All that it tells of some lead times: what training compares with `lift` of the truth."""
         keep = torch.is_grad_enabled()
-        told = [each if keep else Lifted(each.values.clone(), each.known) for each in self.lifted_by_lead(context, leads)]
+        told = [
+            each if keep else Lifted(each.values.clone(), each.known) for each in self.lifted_by_lead(context, leads)
+        ]
         known = [each.known for each in told if each.known is not None]
         return Lifted(torch.cat([each.values for each in told], 1), torch.cat(known, 1) if known else None)
 

@@ -168,8 +168,9 @@ class Cascade(Forecaster):
         scale, shift = self.at_lead(when).view(2, -1)
         weight, bias = self.told.weight.flatten(1), self.told.bias
         told = F.leaky_relu(_linear(features, weight * (1 + scale), weight @ shift + bias), LEAK)
-        weight = torch.cat([self.shares.weight, self.own.weight]).flatten(1)
-        both = _linear(told, weight, torch.cat([self.shares.bias, self.own.bias]))
+        last = (self.shares, self.own)
+        bias = torch.cat([each.bias for each in last])  # type: ignore[misc]
+        both = _linear(told, torch.cat([each.weight for each in last]).flatten(1), bias)
         here, own = both.tensor_split([self.shares.out_channels], dim=1)
         here = LARGEST * torch.tanh(here / LARGEST)
         usual = self.usual(when).view(self.channels, -1)
@@ -182,9 +183,8 @@ class Cascade(Forecaster):
 
 def _linear(fields: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """A convolution of 1 x 1, as a product of matrices: several times as quick on a CPU."""
-    return torch.baddbmm(bias[:, None], weight.expand(len(fields), -1, -1), fields.flatten(2)).unflatten(
-        2, (fields.shape[-2], fields.shape[-1])
-    )
+    made: Tensor = torch.baddbmm(bias[:, None], weight.expand(len(fields), -1, -1), fields.flatten(2))
+    return made.view(len(fields), -1, fields.shape[-2], fields.shape[-1])
 
 
 class _Twice(nn.Sequential):
@@ -210,7 +210,7 @@ def _completed(value: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _mixed(coarse: Tensor, fine: Sequence[Tensor], shares: Tensor, kept: Tensor, room: Tensor | None) -> Tensor:
-    """What is coarse, at full size, and of each fine field its share at each place, of which each channel keeps so much.
+    """What is coarse, at full size, and of each fine field its share at each place; so much of it each channel keeps.
 
     Where nothing is learnt, channel by channel, written to `room`: whole fields of all channels are a lot of memory.
     """

@@ -107,9 +107,12 @@ class Exceedance(nn.Module):
         return torch.log1p(mean.clamp_min(0) * math.expm1(self.bend)) / self.bend
 
     def chances(self, values: Tensor, *, out: Tensor | None = None) -> Tensor:
-        """From 0 to 1, none above that of a lower threshold: `(b t c(1 + k) h w)` to `(b t k c h w)`, to `out` if any."""
+        """From 0 to 1, none above that of a lower threshold: `(b t c(1 + k) h w)` to `(b t k c h w)`.
+
+        They are written to `out`, if it is given.
+        """
         c = values.shape[2] // self.share
-        told = values[:, :, c:].unflatten(2, (-1, c))
+        told = values[:, :, c:].reshape(*values.shape[:2], -1, c, *values.shape[-2:])
         found = told.new_empty(told.shape) if out is None else out
         for level, spread in enumerate(self._units()):
             chance = (told[:, :, level] * spread).clamp_(0, 1)

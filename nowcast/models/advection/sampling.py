@@ -36,8 +36,8 @@ def sampled(field: Tensor, displacement: Tensor, *, beyond: str = "zeros", out: 
     out
         Written to, channel by channel, where nothing is learnt; it may be the field itself.
     """
-    still = (displacement == 0).all(1, keepdim=True)
-    still = still if bool(still.any()) else None
+    stands = (displacement == 0).all(1, keepdim=True)
+    still = stands if bool(stands.any()) else None
     thin = min(field.shape[-2:]) == 1  # places are told as -1 to 1 from the first pixel to the last: there must be two
     h, w = (side + 2 * thin for side in field.shape[-2:])
     reach = displacement.new_tensor([2 / (w - 1), 2 / (h - 1)])
