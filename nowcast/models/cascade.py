@@ -153,10 +153,14 @@ class Cascade(Forecaster):
 
         So it corrects nothing where nothing is, and as much of light rain as of heavy, in proportion.
         """
-        both = observed if observed.shape[1] == 1 else observed.repeat(1, 2, 1, 1)
-        moments = _pyramid(torch.cat([newest, newest**2], dim=1), both, AROUND + 1)[AROUND]
-        mean, square = moments.chunk(2, dim=1)
-        return _resized((square - mean**2).clamp_min(TINY).sqrt(), cells, 2**AROUND // FOLD)
+        side = 2**AROUND
+        share = _pooled(observed, side)
+        seen = share.sum((-2, -1), keepdim=True).clamp_min(LEAST_SEEN)
+        means = []
+        for power in (1, 2):
+            total = torch.cat([_pooled(each**power, side) for each in newest.split(1, dim=1)], dim=1)
+            means.append(_filled(total, share, total.sum((-2, -1), keepdim=True) / seen))
+        return _resized((means[1] - means[0] ** 2).clamp_min(TINY).sqrt(), cells, side // FOLD)
 
     def _shares(self, features: Tensor, lead: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What is mixed at a lead time.
@@ -237,20 +241,27 @@ def _pyramid(value: Tensor, observed: Tensor, scales: int) -> list[Tensor]:
     for _ in range(1, scales):
         sums.append(_pooled(sums[-1], 2))
         shares.append(_pooled(shares[-1], 2))
-    total = shares[-1].sum((-2, -1), keepdim=True)
-    coarser = (sums[-1].sum((-2, -1), keepdim=True) / total.clamp_min(LEAST_SEEN)).expand_as(sums[-1])
-    means: list[Tensor] = []
-    for total, share in zip(reversed(sums), reversed(shares), strict=True):
-        filled = _resized(coarser, (total.shape[-2], total.shape[-1]), 2) if means else coarser
-        coarser = torch.where(share > LEAST_SEEN, total / share.clamp_min(LEAST_SEEN), filled)
-        means.insert(0, coarser)
+    seen = shares[-1].sum((-2, -1), keepdim=True).clamp_min(LEAST_SEEN)
+    means = [_filled(sums[-1], shares[-1], sums[-1].sum((-2, -1), keepdim=True) / seen)]
+    for total, share in zip(sums[-2::-1], shares[-2::-1], strict=True):
+        size = (total.shape[-2], total.shape[-1])
+        mean = torch.empty_like(total)
+        for channel in range(total.shape[1]):  # whole fields of all channels are a lot of memory
+            one = slice(channel, channel + 1)
+            own = share if share.shape[1] == 1 else share[:, one]
+            mean[:, one] = _filled(total[:, one], own, _resized(means[0][:, one], size, 2))
+        means.insert(0, mean)
     return means
+
+
+def _filled(total: Tensor, share: Tensor, instead: Tensor) -> Tensor:
+    """Means of what was observed, or something else where too little was."""
+    return torch.where(share > LEAST_SEEN, total / share.clamp_min(LEAST_SEEN), instead)
 
 
 def _pooled(fields: Tensor, side: int) -> Tensor:
     """Means of squares; those that reach beyond the field count what lies there as 0."""
-    down, right = -fields.shape[-2] % side, -fields.shape[-1] % side
-    return F.avg_pool2d(F.pad(fields, (0, right, 0, down)) if down or right else fields, side)
+    return F.avg_pool2d(fields, side, ceil_mode=True, divisor_override=side * side)
 
 
 def _resized(fields: Tensor, size: tuple[int, int] | torch.Size, times: int) -> Tensor:

@@ -22,8 +22,11 @@ MOST_STAKE = 4.5
 FAVOUR, FURTHEST = 2.0, 0.5
 """How much more a pixel of a higher mean is favoured among those of like chances, up to so far (scaled)."""
 
-TINY = 1e-4
-"""A chance that is none."""
+TINY = 1e-2
+"""A chance below which a pixel is not among those that reach a threshold: they are too many to be ranked."""
+
+FEW = 0.7
+"""Share of the pixels that are still of interest below which the others are put aside."""
 
 TOLERANCE = 1e-5
 """Of scaled values beside a threshold: what was packed in a file reaches it in spite of rounding."""
@@ -145,34 +148,36 @@ def matched(mean: Tensor, chances: Tensor, thresholds: Sequence[float], seen: Te
     answer = mean.clone()
     for b, t, c in itertools.product(*(range(size) for size in mean.shape[:3])):
         field, told = answer[b, t, c].view(-1), chances[b, t, :, c].flatten(1)
-        likely = torch.nonzero(seen.view(-1) & (told[0] > TINY)).squeeze(1)
-        expected = field[likely]
-        values = expected.clone()
-        kept = torch.arange(len(likely), device=likely.device)  # of those, the ones that have a chance of the threshold
-        reached = torch.ones_like(kept, dtype=torch.bool)
+        counted = seen.view(-1)
+        places = torch.nonzero(counted & (told[0] > TINY)).squeeze(1)
+        values = expected = field.index_select(0, places)
+        field.copy_(torch.where(counted, field.clamp_max(thresholds[0] - TOLERANCE), field))
+        reached = torch.ones_like(places, dtype=torch.bool)
         for chance, threshold in zip(told, thresholds, strict=True):
-            own = chance[likely[kept]]
+            own = chance.index_select(0, places)
             some = own > TINY
-            rank = own * torch.exp(FAVOUR * (expected[kept] - threshold).clamp(-FURTHEST, FURTHEST))
-            beyond = reached & some & (rank > _cut(rank[some], _area(own[some])))
+            if float(some.sum()) < FEW * len(some):  # no higher threshold is of interest to the others
+                field.index_copy_(0, places, torch.where(reached, values.clamp_max(threshold - TOLERANCE), values))
+                kept = torch.nonzero(some).squeeze(1)
+                several = (places, values, expected, own, reached, some)
+                places, values, expected, own, reached, some = (each.index_select(0, kept) for each in several)
+            rank = own * torch.exp(FAVOUR * (expected - threshold).clamp_(-FURTHEST, FURTHEST))
+            beyond = reached & some & (rank > _cut(rank, _area(own, float((chance * counted).sum()))))
             # What reaches the threshold before and not this one lies between the two.
-            low, high = kept[reached & ~beyond], kept[beyond]
-            values[low] = values[low].clamp_max(threshold - TOLERANCE)
-            values[high] = values[high].clamp_min(threshold + TOLERANCE)
-            kept, reached = kept[some], beyond[some]
-        rest = field.clamp_max(thresholds[0] - TOLERANCE)
-        rest[likely] = values
-        field.copy_(torch.where(seen.view(-1), rest, field))
+            values = torch.where(reached & ~beyond, values.clamp_max(threshold - TOLERANCE), values)
+            values = torch.where(beyond, values.clamp_min(threshold + TOLERANCE), values)
+            reached = beyond
+        field.index_copy_(0, places, values)
     return answer
 
 
-def _area(chance: Tensor) -> float:
-    """How many of some pixels are to reach a threshold."""
+def _area(chance: Tensor, expected: float) -> float:
+    """How many of some pixels are to reach a threshold, where so many of all are expected to."""
     counts = _counted(chance).flip(0)
     middles = 1 - (torch.arange(STEPS, device=chance.device) + 0.5) / STEPS
     picked, hits = counts.cumsum(0), (counts * middles).cumsum(0)
-    best = picked[(hits / (picked + hits[-1] - hits).clamp_min(TINY)).argmax()]
-    return float((best * chance.sum()).sqrt())
+    best = picked[(hits / (picked + expected - hits).clamp_min(TINY)).argmax()]
+    return math.sqrt(float(best) * expected)
 
 
 def _cut(rank: Tensor, area: float) -> float:

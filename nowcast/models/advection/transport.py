@@ -141,7 +141,7 @@ def _with_beyond(brought: Tensor, means: Tensor, back: Tensor) -> Tensor:
     `means` of the field, in squares of `BORDER` pixels: those along its border are what lies beyond.
     """
     size = (brought.shape[-2], brought.shape[-1])
-    outside = sampled(torch.ones_like(back[:, :1]), back) <= ENOUGH
+    outside = _outside(back)
     if not bool(outside.any()):
         return brought
     few = (means.shape[-2], means.shape[-1])
@@ -155,6 +155,14 @@ def _with_beyond(brought: Tensor, means: Tensor, back: Tensor) -> Tensor:
         there = F.grid_sample(smooth[b : b + 1], grid, mode="bilinear", padding_mode="border", align_corners=False)
         brought[b].flatten(1).index_copy_(1, places, there[0, :, 0])
     return brought
+
+
+def _outside(back: Tensor) -> Tensor:
+    """Whether what is so far away, `(b 2 h w)`, lies more than half a pixel beyond the field: `(b 1 h w)`."""
+    h, w = back.shape[-2:]
+    x = torch.arange(w, dtype=back.dtype, device=back.device) + back[:, :1]
+    y = torch.arange(h, dtype=back.dtype, device=back.device)[:, None] + back[:, 1:]
+    return (x < -0.5) | (x > w - 0.5) | (y < -0.5) | (y > h - 0.5)
 
 
 def _read(both: Tensor, channels: int, displacement: Tensor) -> tuple[Tensor, Tensor]:
