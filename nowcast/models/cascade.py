@@ -158,7 +158,7 @@ class Cascade(Forecaster):
         seen = share.sum((-2, -1), keepdim=True).clamp_min(LEAST_SEEN)
         means = []
         for power in (1, 2):
-            total = torch.cat([_pooled(each**power, side) for each in newest.split(1, dim=1)], dim=1)
+            total = torch.cat([_pooled(each**power, side) for each in torch.split(newest, 1, dim=1)], dim=1)
             means.append(_filled(total, share, total.sum((-2, -1), keepdim=True) / seen))
         return _resized((means[1] - means[0] ** 2).clamp_min(TINY).sqrt(), cells, side // FOLD)
 
