@@ -46,7 +46,7 @@ class Card:
     grid_step
         `nowcast.cube.grid_step` of the training cube, or None.
     trained_on
-        First and last training time and the file, for the record.
+        First and last training time, the file and what it states of its licence, for the record.
     read_as
         The options of `nowcast.open_cube` that the training cube was read with.
     other_grids

@@ -61,6 +61,7 @@ def fit(
     precision: Annotated[str | None, choice("float32", "bfloat16", says=", which is for GPUs [float32]")] = None,
     low_memory: Annotated[bool | None, typer.Option(help="remember less, work more [if it must]")] = None,
     seed: Annotated[int | None, typer.Option(help="of weights and order")] = None,
+    log: Annotated[str | None, typer.Option(help="tensorboard: figures go to its files in the run's folder")] = None,
     events: Annotated[
         str | None, choice("none", "auto", "rain", "motion", "divisions", says=": what windows are drawn by [none]")
     ] = None,
@@ -114,6 +115,7 @@ def fit(
         precision=precision,
         low_memory=low_memory,
         seed=seed,
+        log=log,
         events=events,
         weights=numbers_of(weights, "--weights", float),
         augment=augment,

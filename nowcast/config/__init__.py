@@ -5,7 +5,7 @@ Configuration stops at `nowcast.run`: the rooms below take plain keywords.
 
 from __future__ import annotations
 
-from nowcast.config.reading import dump, resolve
+from nowcast.config.reading import dump, flat, resolve
 from nowcast.config.settings import (
     FLAGS,
     LOSSES,
@@ -39,5 +39,6 @@ __all__ = [
     "Training",
     "Windows",
     "dump",
+    "flat",
     "resolve",
 ]

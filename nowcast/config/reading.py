@@ -15,7 +15,7 @@ from nowcast.config.settings import FLAGS, Settings
 from nowcast.errors import InputError
 from nowcast.plain_yaml import read_plain
 
-__all__ = ["dump", "resolve"]
+__all__ = ["dump", "flat", "resolve"]
 
 
 def resolve(path: str | os.PathLike[str] | None = None, flags: Mapping[str, Any] | None = None) -> Settings:
@@ -49,6 +49,12 @@ def dump(settings: Settings) -> str:
     """The settings as YAML that `resolve` reads back to the same settings."""
     text: str = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
     return text
+
+
+def flat(settings: Settings) -> dict[str, Any]:
+    """Each setting by its room and its name, `training.learning_rate`; those that are not set are left out."""
+    rooms = settings.model_dump(mode="json", exclude_none=True)
+    return {f"{room}.{name}": value for room, held in rooms.items() for name, value in held.items()}
 
 
 def _explain(error: ValidationError, given: set[str]) -> Iterator[str]:

@@ -192,6 +192,7 @@ class Training(_Room):
         None, description="work steps out again on the way back, and remember less; if they do not fit, if not set"
     )
     seed: int = Field(0, ge=0)
+    log: Literal["tensorboard"] | None = Field(None, description="where else figures go: files in the run's folder")
 
     @field_validator("loss")
     @classmethod
@@ -246,6 +247,7 @@ FLAGS = {
     "low_memory": "training.low_memory",
     "adversarial": "training.adversarial",
     "seed": "training.seed",
+    "log": "training.log",
     "thresholds": "scores.thresholds",
 }
 """Flags of `nowcast fit`, which are keywords of `nowcast.fit` or of its `options`, and the settings that they set."""

@@ -6,8 +6,8 @@ the same on every machine.
 
 from __future__ import annotations
 
+from nowcast.description.hashing import content_hash, plain_hash
 from nowcast.protocols.benchmarking import benchmark
-from nowcast.protocols.hashing import content_hash, plain_hash
 from nowcast.protocols.loading import SHIPPED, load
 from nowcast.protocols.results import differences
 from nowcast.protocols.schema import Protocol

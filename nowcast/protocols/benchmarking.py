@@ -12,11 +12,11 @@ import numpy as np
 import xarray as xr
 
 from nowcast.cube import label, time_step
+from nowcast.description.hashing import content_hash, plain_hash
 from nowcast.errors import InputError
 from nowcast.progress import bar, quiet, tell
 from nowcast.protocols.cutting import Test, cut
 from nowcast.protocols.forecasters import Maker, fitted, of_baseline, of_model
-from nowcast.protocols.hashing import content_hash, plain_hash
 from nowcast.protocols.loading import load
 from nowcast.protocols.opening import chosen, open_data
 from nowcast.protocols.results import assembled, circumstances, definitions, summary

@@ -9,8 +9,8 @@ import numpy as np
 import xarray as xr
 
 from nowcast.cube import Run, label, runs
+from nowcast.description.hashing import plain_hash
 from nowcast.errors import InputError
-from nowcast.protocols.hashing import plain_hash
 from nowcast.protocols.schema import Protocol
 from nowcast.windows import BY_PUBLISHER, BY_SEQUENCE, BY_TIME, Sequences, Split, split
 

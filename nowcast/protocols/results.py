@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from nowcast import __version__
+from nowcast.description.hashing import plain_hash
 from nowcast.errors import InputError
-from nowcast.protocols.hashing import plain_hash
 from nowcast.protocols.schema import Csi, Errors, Metrics, Psnr, Ssim
-from nowcast.run.circumstances import hardware
+from nowcast.run.machine import hardware, versions
 
 __all__ = ["DIGITS", "assembled", "circumstances", "definitions", "differences", "rounded", "summary"]
 
@@ -21,8 +19,6 @@ DIGITS = 6
 
 TOLERANCE = 1.01e-5
 """Two results agree where numbers differ by no more than this share: by one in the last digit, as rounding may."""
-
-PACKAGES = ("numpy", "scipy", "scikit-image", "torch", "xarray", "dask", "av", "pillow")
 
 
 def rounded(value: float) -> float | None:
@@ -47,13 +43,7 @@ def assembled(same: dict[str, Any], differs: dict[str, Any]) -> dict[str, Any]:
 
 def circumstances() -> dict[str, Any]:
     """Versions and the machine."""
-    found = {"nowcast": __version__, "python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return {"versions": found, "hardware": hardware(), "system": platform.platform()}
+    return {"versions": versions(), "hardware": hardware(), "system": platform.platform()}
 
 
 def definitions(metrics: Metrics) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
@@ -26,60 +25,18 @@ from nowcast.report.figures import (
     style_of,
 )
 from nowcast.report.film import MOST_BYTES, Film, palette_of
+from nowcast.report.known import Known, Part, sentences
 from nowcast.report.markup import Markup, tag
 from nowcast.report.numbers import number_tables, score_sources
 from nowcast.report.splitting import learning_figure, split_line
-from nowcast.report.verdicts import verdict
 
-__all__ = ["Known", "Part", "page"]
+__all__ = ["page"]
 
-UNSCORED = "Not scored: it has no test part. How good it is can be seen on another event alone."
 PICTURE_BYTES = 800_000
 """Of each picture, if there were but one cube: six of them, as text, then stay below 8 MB together."""
 
 MOST_RATIOS = 3
 """Baselines that the head of the page compares with."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """What is known of one cube that a model was scored on.
-
-    Attributes
-    ----------
-    scores
-        From `nowcast.fit` or `nowcast.evaluate`; any score may be lacking. None: it has no test part.
-    audit
-        What `split.json` holds.
-    cases
-        What `cases.nc` holds.
-    """
-
-    scores: xr.Dataset | None
-    audit: Mapping[str, Any] | None = None
-    cases: xr.Dataset | None = None
-
-
-@dataclass(frozen=True)
-class Known:
-    """What a page tells beside scores.
-
-    Attributes
-    ----------
-    facts
-        The model card: what was trained on what, as names and texts.
-    history
-        Rows of `history.jsonl`.
-    commands
-        What to type to have the same again.
-    made
-        One line about when and by what the page was made.
-    """
-
-    facts: Mapping[str, str] = field(default_factory=dict)
-    history: Sequence[Mapping[str, Any]] = ()
-    commands: Sequence[str] = ()
-    made: str = ""
 
 
 def page(title: str, parts: Sequence[Part], known: Known | None = None) -> str:
@@ -94,7 +51,7 @@ def page(title: str, parts: Sequence[Part], known: Known | None = None) -> str:
     """
     known = Known() if known is None else known
     first = next((part.scores for part in parts if part.scores is not None), None)
-    said = [UNSCORED] if first is None else sentences(first)
+    said = sentences(first)
     head = tag(
         "header",
         tag(
@@ -116,14 +73,6 @@ def page(title: str, parts: Sequence[Part], known: Known | None = None) -> str:
     version = "" if first is None else first.attrs.get("nowcast_version", "")
     foot = tag("footer", f"Made by nowcast {version}. This page needs no network.")
     return _document(title, head, tag("main", *(each for each in sections if each)), foot)
-
-
-def sentences(scores: xr.Dataset) -> list[str]:
-    """The verdict, the worst news first, where there is something to compare."""
-    names = [str(name) for name in scores["forecaster"].values]
-    if "mse" in scores and len(names) > 1:
-        return [line.removesuffix(".") + "." for line in verdict(scores).splitlines()]
-    return [f"Scores of {', '.join(names)}."]
 
 
 def _document(title: str, *body: str) -> str:
@@ -281,7 +230,9 @@ def _audit(audit: Mapping[str, Any], of: str, number: int) -> Markup:
     ]
     embargo, shared = audit.get("embargo_frames", "?"), audit.get("shared_frames", "?")
     text = f"Split by {audit.get('split_by', 'time')}; {embargo} frames are left out between parts; {shared} frames "
-    text += "are in two parts. Scaled by the statistics of the training part."
+    text += "are in two parts. Scaled by the statistics of the training part"
+    times = [_moment(time) for time in audit.get("statistics_times", ()) if time is not None]
+    text += f", {' to '.join(times)}." if times else "."
     table = tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll")
     return tag("figure", tag("h3", "Split" + of), split_line(audit, number=number), table, tag("figcaption", text))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nowcast import model_file
 from nowcast.cube import grid_step, iso, time_step
+from nowcast.run.circumstances import licences
 from nowcast.run.preparing import Prepared
 from nowcast.run.source import given, remembered
 
@@ -36,6 +37,7 @@ def card_of(parts: Sequence[Prepared]) -> model_file.Card:
             ),
             "first": iso(time[first]),
             "last": iso(time[last]),
+            **({"licences": stated} if (stated := licences([part.cube for part in parts])) else {}),
         },
         versions=model_file.versions(),
         read_as=remembered(given(prepared.settings.data.model_dump())),

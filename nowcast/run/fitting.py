@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from nowcast import config
 from nowcast.config import Settings
 from nowcast.cube import label
+from nowcast.errors import MachineError
 from nowcast.progress import quiet
 from nowcast.readers import reading
 from nowcast.run import folder
-from nowcast.run.circumstances import write_circumstances
+from nowcast.run.circumstances import Durations, begun_on, taken_up
 from nowcast.run.learning import settled
-from nowcast.run.several import Sources, cubes_from, prepare_all
+from nowcast.run.several import Sources, cubes_from, fingerprint, prepare_all
 from nowcast.run.source import given, held, stem
 from nowcast.run.training import train
 from nowcast.sizes import bytes_of
+
+if TYPE_CHECKING:
+    from lightning.pytorch.loggers import Logger
 
 __all__ = ["fit"]
 
@@ -66,6 +71,8 @@ def fit(
     memory: str | None = None,
     workers: int | None = None,
     thresholds: Sequence[float] | None = None,
+    log: str | None = None,
+    logger: Logger | Sequence[Logger] | None = None,
     progress: bool = True,
 ) -> xr.Dataset:
     """Train a forecaster on a cube and score it, beside baselines, on the last part of its time.
@@ -114,6 +121,10 @@ def fit(
         That the program may take, `"2GB"`: windows of larger cubes are cut from blocks that a quarter of it holds.
     workers
         Processes that read blocks; 0: a thread, which is enough unless a cube is computed by slow Python.
+    log
+        `"tensorboard"`: each epoch's figures are written for it, into the run's folder.
+    logger
+        Any logger of Lightning's, or several, that are told each epoch's figures too.
 
     Returns
     -------
@@ -126,7 +137,7 @@ def fit(
     InputError
         Files or settings that do not fit, too few frames, no value at all.
     MachineError
-        The disk is full or may not be written.
+        The disk is full or may not be written; a package that is asked for is not installed.
     """
     flags = {name: value for name, value in locals().items() if name in config.FLAGS}
     flags |= given(options)
@@ -135,19 +146,32 @@ def fit(
         if resume and config_file is None:
             config_file = place / folder.CONFIG
         settings = config.resolve(config_file, flags)
-        cubes = cubes_from(source, **_read_by(source, settings))
-        with reading(label(cubes[0])):
+        _require_extras(settings)
+        durations = Durations()
+        with durations.phase("preparing"):
+            cubes = cubes_from(source, **_read_by(source, settings))
+        with durations.phase("preparing"), reading(label(cubes[0])):
             most = bytes_of(settings.loading.memory) // 2 // len(cubes)
             parts = settled(prepare_all([held(cube, memory=most) for cube in cubes], settings))
         place.mkdir(parents=True, exist_ok=True)
         try:
+            folder.begin(place, fingerprint(parts), resume=resume)
             if not resume:
-                write_circumstances(place, source)
-            return train(parts, place, resume=resume)
+                begun_on(place, source, cubes)
+            scores = train(parts, place, resume=resume, durations=durations, logger=logger)
+            if resume:
+                taken_up(place)
+            return scores
         except BaseException:
             if not resume and not any((place / "checkpoints").glob("*.ckpt")):
                 shutil.rmtree(place, ignore_errors=True)
             raise
+
+
+def _require_extras(settings: Settings) -> None:
+    """Refuse what is not installed before anything is read."""
+    if settings.training.log == "tensorboard" and find_spec("tensorboard") is None:
+        raise MachineError("--log tensorboard: needs the package tensorboard", next_step="pip install 'nowcast[track]'")
 
 
 def _read_by(source: Sources, settings: Settings) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ __all__ = [
     "EVENTS",
     "HISTORY",
     "MODEL",
+    "MODEL_CARD",
     "PICTURE",
     "RUNS",
     "SCORES",
@@ -35,12 +37,15 @@ __all__ = [
     "as_trained",
     "begin",
     "find_model",
+    "history",
     "numbered",
     "place",
+    "steps_taken",
 ]
 
 RUNS = Path("runs")
 MODEL = "model.safetensors"
+MODEL_CARD = "model_card.md"
 CONFIG = "config.yaml"
 HISTORY = "history.jsonl"
 SPLIT = "split.json"
@@ -106,6 +111,24 @@ def begin(folder: Path, fingerprint: dict[str, Any], *, resume: bool) -> None:
             f"{folder}: the run was begun with something else; nothing was changed\n{rows}",
             next_step="give the same files and settings, or begin another run: leave out --resume and --run",
         )
+
+
+def history(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a run's history, those that are whole: a kill may tear the last."""
+    rows = []
+    path = folder / HISTORY
+    if path.is_file():
+        for line in path.read_text("utf-8", errors="replace").splitlines():
+            with suppress(json.JSONDecodeError):
+                row = json.loads(line)
+                rows += [row] if isinstance(row, dict) else []
+    return rows
+
+
+def steps_taken(folder: Path) -> int:
+    """Steps of training that a run's history tells of."""
+    steps = [row["step"] for row in history(folder) if isinstance(row.get("step"), int)]
+    return steps[-1] if steps else 0
 
 
 def find_model(run: str | os.PathLike[str] | None, cube: xr.DataArray) -> Path:

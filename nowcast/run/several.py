@@ -115,6 +115,12 @@ def prepare_all(cubes: Sequence[xr.DataArray], settings: Settings) -> list[Prepa
     return [replace(part, scaler=scaler, masked=masked, settings=told, chances=told_of) for part in parts]
 
 
+def fingerprint(parts: Sequence[Prepared]) -> dict[str, Any]:
+    """Plain data that is the same when a run is taken up again with the same files and settings."""
+    others = {"others": [part.fingerprint() for part in parts[1:]]} if len(parts) > 1 else {}
+    return parts[0].fingerprint() | others
+
+
 def _divided(cubes: Sequence[xr.DataArray], settings: Settings) -> tuple[int, int, list[Split]]:
     """Of the cubes as they are cut: with absent frames in their short gaps, if those are to be bridged."""
 

@@ -5,6 +5,7 @@ from nowcast.training.memory import free_memory, step_memory
 from nowcast.training.recipe import OPTIMISERS, Recipe
 from nowcast.training.task import MOST_LEADS
 from nowcast.training.teaching import Curriculum
+from nowcast.training.tracking import loggers_for
 
 __all__ = [
     "MOST_LEADS",
@@ -15,6 +16,7 @@ __all__ = [
     "Recipe",
     "fit",
     "free_memory",
+    "loggers_for",
     "plan_budget",
     "step_memory",
 ]

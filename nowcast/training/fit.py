@@ -7,6 +7,7 @@ import logging
 import math
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from lightning.pytorch.loggers import Logger
 
 from nowcast.errors import InputError
 from nowcast.losses import Loss
@@ -26,6 +28,7 @@ from nowcast.training.recipe import PLAIN, Recipe
 from nowcast.training.supervised import Supervised
 from nowcast.training.task import Task
 from nowcast.training.telling import Progress
+from nowcast.training.tracking import LearningRate
 from nowcast.training.watch import Best, EpochOrders, Interruptible, Patience
 
 __all__ = ["Budget", "Outcome", "a_task", "fit", "plan_budget"]
@@ -127,6 +130,8 @@ def fit(
     budget: Budget,
     recipe: Recipe = PLAIN,
     resume: bool = False,
+    loggers: Sequence[Logger] = (),
+    also: Sequence[L.Callback] = (),
 ) -> Outcome:
     """Train in place; the weights that did best on validation stand in the forecaster afterwards.
 
@@ -140,6 +145,10 @@ def fit(
         `history.jsonl`, `history.csv`, `checkpoints/{best,last}.ckpt` are written here; no `best` without validation.
     resume
         Go on from `checkpoints/last.ckpt`.
+    loggers
+        Of Lightning's: each epoch's figures go there too.
+    also
+        Callbacks of Lightning's: called after those that a training has anyway.
 
     Raises
     ------
@@ -190,10 +199,10 @@ def fit(
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
         trainer = L.Trainer(
             max_epochs=budget.epochs,
-            callbacks=[*callbacks, Progress(line, budget.epochs, timer.time_remaining)],
+            callbacks=[*callbacks, Progress(line, budget.epochs, timer.time_remaining), LearningRate(), *also],
             accumulate_grad_batches=recipe.accumulate,
             precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
-            logger=False,
+            logger=list(loggers) or False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,

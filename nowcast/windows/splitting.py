@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import PARTS, Run, iso, sequence_of
+from nowcast.cube import PARTS, Run, iso, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.windows.plans import starts_of
 from nowcast.windows.sequences import Sequences
@@ -63,10 +64,13 @@ class Split:
         """Indices along time of a part's frames, ascending."""
         return [index for run in self.part(name) for index in range(run.start, run.stop)]
 
-    def audit(self, cube: xr.DataArray) -> dict[str, object]:
-        """What can be checked by eye: times, frames, sequences of each part, the embargo, what is shared."""
+    def audit(self, cube: xr.DataArray) -> dict[str, Any]:
+        """What can be checked by eye: times, frames, sequences of each part, the embargo, what is shared.
+
+        Statistics, such as those of the scaling, are those of the training part: their times are told again.
+        """
         time, sequence = cube["time"].values, sequence_of(cube)
-        frames = {name: set(self.frames(name)) for name in PARTS}
+        frames, step = {name: set(self.frames(name)) for name in PARTS}, time_step(cube)
         held = {name: {sequence[run.start] for run in self.part(name)} for name in PARTS}
         parts = {
             name: {
@@ -82,9 +86,11 @@ class Split:
             "split_by": self.basis,
             "parts": parts,
             "embargo_frames": self.embargo,
+            "embargo_seconds": None if step is None else self.embargo * step,
             "shared_frames": _shared(frames),
             "shared_sequences": _shared(held),
             "statistics_from": "training",
+            "statistics_times": [parts["training"]["first"], parts["training"]["last"]],
         }
 
 

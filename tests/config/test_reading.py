@@ -40,7 +40,7 @@ SAMPLES: dict[str, Any] = {
     "events": "motion", "weights": (2.0, 1.0), "augment": "flips",
     "loss": {"mae": 2.0}, "optimiser": "adam", "learning_rate": 0.5, "adversarial": 0.02,
     "schedule": "one_cycle", "accumulate": 4, "ema": 0.99,
-    "precision": "bfloat16", "low_memory": True, "seed": 11,
+    "precision": "bfloat16", "low_memory": True, "seed": 11, "log": "tensorboard",
     "thresholds": (1.0, 2.0),
 }  # fmt: skip
 

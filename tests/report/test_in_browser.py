@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import xarray as xr
 
-from nowcast.report.page import Known, Part, page
+from nowcast.report.known import Known, Part
+from nowcast.report.page import page
 
 Maker = Callable[..., xr.Dataset]
 HOSTILE = "<script>document.title='taken'</script><img src='http://192.0.2.1/x' onerror=\"document.title='taken'\">"

@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 
 from nowcast.report.film import Film
-from nowcast.report.page import Known, Part, page, sentences
+from nowcast.report.known import Known, Part, sentences
+from nowcast.report.page import page
 
 Maker = Callable[..., xr.Dataset]
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"

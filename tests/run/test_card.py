@@ -22,9 +22,11 @@ def test_the_card_tells_what_a_forecast_needs(trained: xr.Dataset) -> None:
 def test_sources_and_options_are_remembered_and_what_is_unsafe_is_not() -> None:
     cube = advected_echoes(frames=40, size=16)
     cube.encoding["source"] = "somewhere/radar.nc"
+    cube.attrs["dataset:license"] = "CC-BY-4.0"
     flags = {"context": 3, "horizon": 2, "hidden": [4], "crop": "0:16,0:16", "trust_pickle": True}
     card = card_of([prepare(cube, config.resolve(flags=flags))])
     assert card.trained_on["source"] == "somewhere/radar.nc"
     assert card.read_as["crop"] == "0:16,0:16"
     assert "trust_pickle" not in card.read_as
+    assert card.trained_on["licences"] == ["CC-BY-4.0"]
     assert card.verdict == {}

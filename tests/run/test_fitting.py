@@ -13,7 +13,7 @@ import xarray as xr
 import nowcast
 from nowcast import config, model_file, run
 from nowcast.datasets import advected_echoes
-from nowcast.errors import InputError
+from nowcast.errors import InputError, MachineError
 from nowcast.run.evaluation import score_beside_baselines
 from nowcast.tensors import to_context
 from nowcast.verification import record, verdict
@@ -40,7 +40,7 @@ def test_what_lies_in_the_run_folder(trained: xr.Dataset) -> None:
     assert trained.attrs["model_file"] == str(place / "model.safetensors")
     assert {entry.name for entry in place.iterdir()} == {
         "begun.json", "cases.nc", "checkpoints", "circumstances.json", "config.yaml", "events.nc", "forecast.png",
-        "history.csv", "history.jsonl", "model.safetensors", "scores.nc", "split.json", "verdict.json",
+        "history.csv", "history.jsonl", "model.safetensors", "model_card.md", "scores.nc", "split.json", "verdict.json",
     }  # fmt: skip
     assert (place / "forecast.png").read_bytes().startswith(b"\x89PNG")
     with xr.open_dataset(place / "scores.nc") as scores:
@@ -134,6 +134,15 @@ def test_jittering_clocks_are_scored(unit: str, tmp_path: Path) -> None:
     cube = cube.assign_coords(time=cube["time"].values.astype("datetime64[ns]") + off)
     scores = run.fit(cube, run=tmp_path / "run", epochs=1, hidden=[4], context=4, horizon=4, progress=False)
     assert (scores["cases"] >= 4).all()
+
+
+def test_a_tracker_that_is_not_installed_is_told_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nowcast.run.fitting.find_spec", lambda name: None)
+    with pytest.raises(MachineError, match=r"needs the package tensorboard\n  next:   pip install 'nowcast\[track\]'"):
+        run.fit(tmp_path / "nothing.nc", run=tmp_path / "run", log="tensorboard", progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_too_few_frames_names_the_file(tmp_path: Path) -> None:

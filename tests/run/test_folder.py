@@ -134,3 +134,11 @@ def test_what_cannot_be_resumed() -> None:
     with pytest.raises(InputError, match="--resume needs to know which run"):
         folder.place(None, "radar", resume=True)
     assert not Path("never").exists()
+
+
+def test_the_history_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:
+    assert folder.history(tmp_path) == []
+    assert folder.steps_taken(tmp_path) == 0
+    (tmp_path / "history.jsonl").write_text('{"epoch": 1, "step": 3}\n{"epoch": 2, "step": 6}\n[1]\n{"epoch": 3, "st')
+    assert folder.history(tmp_path) == [{"epoch": 1, "step": 3}, {"epoch": 2, "step": 6}]
+    assert folder.steps_taken(tmp_path) == 6

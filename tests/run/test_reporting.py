@@ -26,12 +26,24 @@ def test_a_run_becomes_a_page_that_tells_all_of_it(copied: Path) -> None:
     for words in (
         "cascade", "persistence", "Best case", "Split", "Learning", "hardware", "core(s)", "training time",
         "1000 x 1000 m", "rain rate", "frames are left out between parts", "0 frames are in two parts",
-        "Thresholds: 0.1, 1, 5, 10", "--config",
+        "Thresholds: 0.1, 1, 5, 10", "--config", "licence of the data", "fingerprint", "a step",
     ):  # fmt: skip
         assert words in text, words
     parameters = text.split("parameters</dt><dd>")[1].split("<")[0].replace(" ", "")
     assert int(parameters) > 1000
     assert 30_000 < path.stat().st_size < 8_000_000
+
+
+def test_a_run_holds_the_card_of_its_model(trained: xr.Dataset) -> None:
+    place = Path(trained.attrs["run"])
+    text = (place / "model_card.md").read_text("utf-8")
+    for words in (
+        "# tiny: rain rate", "of rain_rate (mm h-1)", "## Verdict", "loses to advection", "the files state none",
+        "0 frames are in two parts", "| MSE, times that of persistence |", "hidden:", "threads", "scoring ",
+        f"nowcast report {place}",
+    ):  # fmt: skip
+        assert words in text, words
+    assert text.count("\n| 5 min |") == 1
 
 
 def test_what_a_run_lacks_is_left_out(copied: Path) -> None:

@@ -15,6 +15,7 @@ import xarray as xr
 
 import nowcast
 from nowcast import config, model_file, products, run
+from nowcast.run.circumstances import circumstances
 
 
 def test_history_has_a_line_per_epoch(trained: xr.Dataset) -> None:
@@ -60,6 +61,10 @@ def test_resuming_adds_epochs(showers: xr.DataArray, tmp_path: Path) -> None:
     assert settings.training.epochs == 3
     assert settings.model.hidden == (4,)
     assert settings.training.batch == 4
+    told = circumstances(place)
+    assert len(told["resumed"]) == 1
+    assert told["durations"]["training"] >= json.loads(lines[0])["seconds"]
+    assert "; resumed " in (place / "model_card.md").read_text()
 
 
 def test_ctrl_c_ends_well_with_a_model(showers: xr.DataArray, tmp_path: Path) -> None:

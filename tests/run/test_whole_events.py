@@ -110,10 +110,11 @@ def test_a_run_without_a_test_part_goes_all_the_way(
     left = {entry.name for entry in place.iterdir()} - {"events.nc"}
     assert left == {
         "begun.json", "checkpoints", "circumstances.json", "config.yaml", "history.csv", "history.jsonl",
-        "model.safetensors", "split.json",
+        "model.safetensors", "model_card.md", "split.json",
     }  # fmt: skip
     assert config.resolve(place / "config.yaml").windows.fractions == fractions
     assert audit(place)["parts"]["test"]["frames"] == 0
+    assert "It was never scored" in (place / "model_card.md").read_text("utf-8")
     page = run.report(place, progress=False).read_text("utf-8")
     assert "Not scored: it has no test part" in page
     assert "What was trained on what" in page

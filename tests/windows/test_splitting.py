@@ -114,8 +114,9 @@ def test_the_audit_tells_what_each_part_holds() -> None:
     audit = parts.audit(cube)
     assert audit["shared_frames"] == 0
     assert audit["embargo_frames"] == 6
+    assert audit["embargo_seconds"] == 360.0
     told = audit["parts"]
-    assert isinstance(told, dict)
+    assert audit["statistics_times"] == [told["training"]["first"], told["training"]["last"]]
     assert told["training"]["first"] == "2026-05-01T00:00:00"
     assert told["test"]["last"] == "2026-05-01T00:59:00"
     assert told["validation"]["frames"] == len(frames_of(parts, "validation"))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
 import nowcast
-from nowcast.protocols import content_hash, hashing, plain_hash
+from nowcast.datasets import advected_echoes
+from nowcast.description import hashing
+from nowcast.description.hashing import content_hash, fingerprint, plain_hash
 
 HEX = 64
 
 
 @pytest.fixture
-def cube(echoes: xr.DataArray) -> xr.DataArray:
-    return echoes.isel(time=slice(0, 6)).compute()
+def cube() -> xr.DataArray:
+    return advected_echoes(frames=6, size=16).compute()
 
 
 def moved(cube: xr.DataArray, axis: str) -> xr.DataArray:
@@ -88,3 +91,23 @@ def test_packing_and_names_of_files_change_nothing(cube: xr.DataArray, tmp_path:
 def test_plain_data_in_any_order() -> None:
     assert plain_hash({"a": 1, "b": [2]}) == plain_hash({"b": [2], "a": 1})
     assert plain_hash({"a": 1}) != plain_hash({"a": 2})
+
+
+def test_a_fingerprint_reads_three_frames_and_knows_another_cube(cube: xr.DataArray) -> None:
+    read: list[int] = []
+
+    def frame(block: np.ndarray, block_info: Any = None) -> np.ndarray:
+        read.append(block_info[0]["chunk-location"][0])
+        return block
+
+    lazy = cube.chunk(time=1).copy()
+    lazy.data = lazy.data.map_blocks(frame, dtype=lazy.dtype, meta=np.empty((0, 0, 0, 0), lazy.dtype))
+    read.clear()
+    found = fingerprint(lazy)
+    assert sorted(read) == [0, 2, 5]
+    assert found == fingerprint(cube) == fingerprint(cube.rename("other").chunk(time=4))
+    later = cube.assign_coords(time=cube["time"] + np.timedelta64(1, "s"))
+    first = cube.copy(deep=True)
+    first.values[0, 0, 0, 0] += 1
+    others = [later, first, cube.isel(time=slice(0, 5)), moved(cube, "x"), cube.assign_attrs(units="mm")]
+    assert len({found, *map(fingerprint, others)}) == 6

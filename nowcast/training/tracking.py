@@ -1,0 +1,65 @@
+"""Where else a training's figures go: TensorBoard in the run's folder, and any logger of Lightning's."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import lightning as L
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+from nowcast.errors import InputError
+from nowcast.progress import tell
+from nowcast.training.task import Task
+
+__all__ = ["LearningRate", "loggers_for"]
+
+TENSORBOARD = "tensorboard"
+
+
+def loggers_for(
+    log: str | None,
+    logger: Logger | Sequence[Logger] | None,
+    *,
+    folder: Path,
+    settings: Mapping[str, Any],
+) -> list[Logger]:
+    """Those that are asked for, each told the settings.
+
+    Parameters
+    ----------
+    log
+        `"tensorboard"`, whose files then lie in the folder under that name; None: none.
+    logger
+        One of Lightning's, or several.
+
+    Raises
+    ------
+    InputError
+        What is no logger of Lightning's.
+    """
+    given = [] if logger is None else [logger] if isinstance(logger, Logger) else list(logger)
+    for each in given:
+        if not isinstance(each, Logger):
+            raise InputError(
+                "logger: not one of Lightning's",
+                found=type(each).__name__,
+                needed="a lightning.pytorch.loggers.Logger, such as WandbLogger or MLFlowLogger",
+            )
+    if log == TENSORBOARD:
+        given.append(TensorBoardLogger(folder, name=TENSORBOARD, version="", default_hp_metric=False))
+        tell(f"watch    tensorboard --logdir {shlex.quote(str(folder / TENSORBOARD))}")
+    for each in given:
+        each.log_hyperparams(dict(settings))
+    return given
+
+
+class LearningRate(L.Callback):
+    """Tells the loggers the learning rate of each epoch, which the task does not log."""
+
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        rate = trainer.optimizers[0].param_groups[0]["lr"]
+        for logger in trainer.loggers:
+            logger.log_metrics({"learning_rate": rate}, step=cast(Task, pl_module).taken)
