@@ -139,6 +139,8 @@ def _code(git: Any) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"of {len(value.get('thresholds', ()))} thresholds"
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 

@@ -18,7 +18,7 @@ def test_every_keyword_of_fit_is_a_flag_and_every_flag_a_keyword_or_an_option_of
     from nowcast.readers.options import Options
     from nowcast.run import fit
 
-    own = {"source", "run", "config_file", "resume", "progress", "options"}
+    own = {"source", "run", "config_file", "resume", "progress", "options", "logger"}
     assert (set(inspect.signature(fit).parameters) - own) | set(Options.names()) == set(FLAGS)
 
 
