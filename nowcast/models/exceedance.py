@@ -50,14 +50,25 @@ class Exceedance(nn.Module):
         Standard deviations over the training part: of the values, brought back, and of each threshold's 0 and 1.
     bend
         Values are scaled by a logarithm: `exp(bend y) - 1` is proportional to the field itself; 0: they are not.
+    slopes
+        What chances are multiplied by in a forecast, for each lead time a row of one for each threshold; later lead
+        times have the last row's. None: as they are told. See `nowcast.training.calibrate`.
 
     Raises
     ------
     InputError
-        No threshold, thresholds that do not ascend, spreads that are not above 0 or not one more than thresholds.
+        No threshold, thresholds that do not ascend, spreads that are not above 0 or not one more than thresholds;
+        slopes of another shape, or not above 0.
     """
 
-    def __init__(self, *, thresholds: Sequence[float], spreads: Sequence[float], bend: float = 0.0) -> None:
+    def __init__(
+        self,
+        *,
+        thresholds: Sequence[float],
+        spreads: Sequence[float],
+        bend: float = 0.0,
+        slopes: Sequence[Sequence[float]] | None = None,
+    ) -> None:
         super().__init__()
         rising = all(low < high for low, high in itertools.pairwise(thresholds))
         numbers = [*thresholds, *spreads, bend]
@@ -71,6 +82,29 @@ class Exceedance(nn.Module):
         self.thresholds = tuple(float(each) for each in thresholds)
         self.spreads = tuple(float(each) for each in spreads)
         self.bend = float(bend)
+        self.calibrate(slopes)
+
+    def calibrate(self, slopes: Sequence[Sequence[float]] | None) -> None:
+        """From now on multiply chances in a forecast by these."""
+        rows = None if slopes is None else tuple(tuple(float(each) for each in row) for row in slopes)
+        if rows is not None:
+            of_a_kind = bool(rows) and all(len(row) == len(self.thresholds) for row in rows)
+            if not of_a_kind or not all(math.isfinite(each) and each > 0 for row in rows for each in row):
+                raise InputError(
+                    "slopes are a row for each lead time, of a number above 0 for each threshold",
+                    found=str(slopes)[:200],
+                )
+        self.slopes = rows
+
+    def calibrated(self, values: Tensor, lead: int) -> Tensor:
+        """What is told of a lead time, counted from 1, `(b c(1 + k) h w)`, written over with what is forecast of it."""
+        if self.slopes is None or self.training:
+            return values
+        c = values.shape[1] // self.share
+        for level, slope in enumerate(self.slopes[min(lead, len(self.slopes)) - 1], start=1):
+            if slope != 1:
+                values[:, level * c : (level + 1) * c] *= slope
+        return values
 
     @property
     def share(self) -> int:

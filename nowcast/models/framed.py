@@ -100,13 +100,21 @@ class Framed(Forecaster):
         seen = context if self.inner.looks_back is None else context[:, -max(NEWEST, self.inner.looks_back) :]
         value, observed = self.parted(seen)
         if self.frame == "still":
-            yield from (Lifted(frame[:, None]) for frame in self._within(value, observed, leads))
+            for frame, lead in zip(self._within(value, observed, leads), leads, strict=True):
+                yield Lifted(self._calibrated(frame, lead)[:, None])
             return
         moving = motion(value[:, -NEWEST:], observed[:, -NEWEST:])
         newest = observed[:, -1:].amax(2)
         value, observed = aligned(value, observed, moving)
-        for frame, known in carried(self._within(value, observed, leads), newest, moving, leads):
-            yield Lifted(frame[:, None], known[:, None])
+        brought = carried(self._within(value, observed, leads), newest, moving, leads)
+        for (frame, known), lead in zip(brought, leads, strict=True):
+            yield Lifted(self._calibrated(frame, lead)[:, None], known[:, None])
+
+    def _calibrated(self, frame: Tensor, lead: int) -> Tensor:
+        """What a forecast tells; what other networks give may be shared by lead times, and is not written over."""
+        if self.exceedance is None or self.exceedance.slopes is None or self.training:
+            return frame
+        return self.exceedance.calibrated(frame.clone() if self.frame == "still" else frame, lead)
 
     def _within(self, value: Tensor, observed: Tensor, leads: Sequence[int]) -> Iterator[Tensor]:
         """What the network answers to lifted frames, lead time by lead time."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nowcast import model_file
 from nowcast.cube import grid_step, iso, time_step
+from nowcast.models import Forecaster, Framed
 from nowcast.run.circumstances import licences
 from nowcast.run.preparing import Prepared
 from nowcast.run.source import given, remembered
@@ -13,15 +14,18 @@ from nowcast.run.source import given, remembered
 __all__ = ["card_of"]
 
 
-def card_of(parts: Sequence[Prepared]) -> model_file.Card:
+def card_of(parts: Sequence[Prepared], forecaster: Forecaster) -> model_file.Card:
     """Without a verdict, which only scores can tell."""
     prepared = parts[0]
+    keywords = prepared.keywords()
+    if isinstance(forecaster, Framed) and forecaster.exceedance is not None:
+        keywords["exceedance"] = {**keywords["exceedance"], "slopes": forecaster.exceedance.slopes}
     cube = prepared.cube
     time = cube["time"].values
     first, last = prepared.split.training[0].start, prepared.split.training[-1].stop - 1
     return model_file.Card(
         model=prepared.settings.model.name,
-        keywords=prepared.keywords(),
+        keywords=keywords,
         scaler=prepared.scaler.to_dict(),
         variable=str(cube.name),
         units=cube.attrs.get("units"),

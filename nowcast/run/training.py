@@ -12,7 +12,7 @@ import xarray as xr
 
 from nowcast import config, model_file
 from nowcast.atomic import write_text
-from nowcast.models import Forecaster
+from nowcast.models import Forecaster, Framed
 from nowcast.progress import tell
 from nowcast.run import folder
 from nowcast.run.card import card_of
@@ -54,7 +54,7 @@ def train(
     before = folder.steps_taken(place)
     forecaster, outcome = learn(parts, place, resume=resume, durations=durations, logger=logger)
     durations.keep(place, steps=outcome.steps - before)
-    card = card_of(parts)
+    card = card_of(parts, forecaster)
     model_file.save(place / folder.MODEL, forecaster, card)
     with durations.phase("scoring"):
         scores = judge_all(parts, forecaster, card, place)
@@ -155,4 +155,6 @@ def _fitted(
     tell(f"trained  {outcome.steps} steps, {outcome.ended}{'' if validation is None else judged_by}")
     if outcome.skipped:
         tell(f"beware   {outcome.skipped} step(s) were skipped: their loss or gradients were not finite")
+    if validation is not None and isinstance(forecaster, Framed) and forecaster.exceedance is not None:
+        tell(f"chances  {training.calibrate(forecaster, validation, horizon=prepared.plans['training'].horizon)}")
     return outcome

@@ -1,5 +1,6 @@
 """Training by Lightning's Trainer around a plain Forecaster. Forecasting and scoring never import this room."""
 
+from nowcast.training.calibration import Calibration, calibrate
 from nowcast.training.fit import Budget, Outcome, fit, plan_budget
 from nowcast.training.memory import free_memory, step_memory
 from nowcast.training.recipe import OPTIMISERS, Recipe
@@ -11,9 +12,11 @@ __all__ = [
     "MOST_LEADS",
     "OPTIMISERS",
     "Budget",
+    "Calibration",
     "Curriculum",
     "Outcome",
     "Recipe",
+    "calibrate",
     "fit",
     "free_memory",
     "loggers_for",
