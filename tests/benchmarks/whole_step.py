@@ -55,7 +55,7 @@ class How:
 class Training:
     """A network, its optimiser, and their step, in which nothing waits for the GPU."""
 
-    def __init__(self, name: str, size: Size, how: How) -> None:
+    def __init__(self, name: str, size: Size, how: How, *, learning_rate: float = 1e-4) -> None:
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = how.tf32
         self.how, self.device = how, size.device
         model = preset(name, size.hidden, size.layers)
@@ -72,18 +72,22 @@ class Training:
         elif how.compiled == "model":
             self.forward = torch.compile(self.model, dynamic=False)
         self.weights = list(self.model.parameters())
-        self.optimiser = torch.optim.Adam(self.weights, lr=1e-4, fused=how.fused or None, capturable=how.captured)
+        # A graph reads the rate that stands in a tensor when it is replayed.
+        rate = torch.tensor(learning_rate, device=size.device) if how.captured else learning_rate
+        self.optimiser = torch.optim.Adam(self.weights, lr=rate, fused=how.fused or None, capturable=how.captured)
         self.graph: torch.cuda.CUDAGraph | None = None
 
     def step(self, context: Tensor, target: Tensor) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.how.bfloat16):
-            answer = self.forward(context, FRAMES)
-        loss = (answer - target).square().mean()
+            loss = self.loss_of(context, target)
         loss.backward()
         nn.utils.clip_grad_norm_(self.weights, 1.0)
         self.optimiser.step()
         return loss.detach()
+
+    def loss_of(self, context: Tensor, target: Tensor) -> Tensor:
+        return (self.forward(context, FRAMES) - target).square().mean()
 
     def capture(self, context: Tensor, target: Tensor) -> None:
         self.given = context.clone(), target.clone()
