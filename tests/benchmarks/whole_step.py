@@ -182,7 +182,7 @@ def kernels(name: str, size: Size, how: How, batch: tuple[Tensor, Tensor]) -> di
     training.first(*batch)
     training(*batch)
     torch.cuda.synchronize()
-    with profile(activities=[ProfilerActivity.CUDA]) as watched:
+    with profile(activities=[ProfilerActivity.CUDA], acc_events=True) as watched:
         training(*batch)
         torch.cuda.synchronize()
     on_gpu = [each for each in watched.events() if each.device_type == torch.autograd.DeviceType.CUDA]
