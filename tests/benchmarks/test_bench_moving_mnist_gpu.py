@@ -100,4 +100,5 @@ def test_without_time_one_step_is_taken_and_all_that_follows_it(
     assert 0 < found["persistence"]["mse"] != found["convlstm"]["mse"] > 0
     assert found["files"] == ["weights-0.safetensors"]
     assert (tmp_path / "weights-0.safetensors").is_file()
-    assert Image.open(tmp_path / "strip.png").size == (20 * 66, 8 * 66)
+    with Image.open(tmp_path / "strip.png") as strip:
+        assert strip.size == (20 * 66, 8 * 66)
