@@ -15,6 +15,7 @@ from nowcast.run.preparing import Prepared
 from nowcast.verification import default_thresholds
 
 if TYPE_CHECKING:
+    from nowcast.config import Training
     from nowcast.training import Curriculum, Recipe
 
 __all__ = ["objective", "recipe_for", "settled"]
@@ -41,8 +42,7 @@ def settled(parts: Sequence[Prepared]) -> list[Prepared]:
         tell(f"teaching {training.teaching}: {TAUGHT[training.teaching]} (training.teaching)")
     if training.lead_weights is not None:
         tell(f"leads    the loss of each lead time counts {_listed(training.lead_weights)}")
-    if training.precision == "bfloat16":
-        tell("numbers  bfloat16 in convolutions; memory cells, losses and weights stay float32 (--precision)")
+    _tell_numbers(training)
     if not THRESHOLDED.keys() & training.loss:
         return list(parts)
     training = training.model_copy(update={"thresholds": _thresholds(parts)})
@@ -90,7 +90,26 @@ def recipe_for(prepared: Prepared, curriculum: Curriculum | None, *, steps: int 
         adversarial=training.adversarial,
         curriculum=curriculum,
         precision=training.precision,
+        compiled=training.compiled and _has_gpu(),
     )
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _tell_numbers(training: Training) -> None:
+    """What a network is worked out in, and by."""
+    if training.precision == "bfloat16":
+        tell("numbers  bfloat16 in convolutions; memory cells, losses and weights stay float32 (--precision)")
+    elif _has_gpu():
+        tell("numbers  float32; a GPU's convolutions round their factors to tf32 (--precision bfloat16 is quicker)")
+    if training.compiled and _has_gpu():
+        tell("compiled for this GPU, before the first step and while that is timed: minutes (training.compiled)")
+    elif training.compiled:
+        tell("compiled not: no GPU is at hand (training.compiled)")
 
 
 def _thresholds(parts: Sequence[Prepared]) -> tuple[float, ...]:

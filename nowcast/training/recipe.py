@@ -50,6 +50,8 @@ class Recipe:
         What a network that is fed its own frames is shown of the truth; None: nothing, in training as in a forecast.
     precision
         Of convolutions; weights, memory cells and losses are float32 with either.
+    compiled
+        Whether a recurrent network is compiled (see `Compiled`): for GPUs.
 
     Raises
     ------
@@ -70,6 +72,7 @@ class Recipe:
     adversarial: float | None = None
     curriculum: Curriculum | None = None
     precision: Precision = "float32"
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         for what, name, names in (

@@ -15,6 +15,7 @@ from nowcast.losses import Loss, Mixture
 from nowcast.models import Forecaster, Lifted, Persistence, RecurrentForecaster
 from nowcast.tensors import Batch
 from nowcast.training.averaging import Averaged
+from nowcast.training.compiling import Compiled
 from nowcast.training.guards import Guard
 from nowcast.training.recipe import OPTIMISERS, PLAIN, Recipe
 from nowcast.training.schedule import scheduled
@@ -44,7 +45,7 @@ class Task(L.LightningModule, ABC):
     Raises
     ------
     InputError
-        A curriculum for a network that is not fed its own frames.
+        A curriculum for a network that is not fed its own frames; compiling one that is not recurrent.
     """
 
     def __init__(self, forecaster: Forecaster, loss: Loss, *, recipe: Recipe = PLAIN, steps: int = 1000) -> None:
@@ -62,6 +63,7 @@ class Task(L.LightningModule, ABC):
         self.register_buffer("skipped", torch.zeros((), dtype=torch.int64), persistent=counts)
         self._schedule: LambdaLR | None = None
         self._counted: list[Tensor] = []
+        self._compiled = Compiled(forecaster) if recipe.compiled else None
 
     skipped: Tensor
     """Steps that were left out, those before a resume included."""
@@ -90,14 +92,14 @@ class Task(L.LightningModule, ABC):
         context, target, weight = batch
         if not _is_fed_back(self.forecaster):
             leads = self._looked_at(target.shape[1])
-            lifted = self.forecaster.lifted(context, leads)
+            lifted = (self._compiled or self.forecaster).lifted(context, leads)
             at = [lead - 1 for lead in leads]
             loss = self.loss.at(leads) if isinstance(self.loss, Mixture) else self.loss
             pixels = self._compared(loss, lifted, context, target[:, at], weight[:, at])
             return Answer(self.forecaster.expected(lifted.values), pixels, pixels)
         told = self.recipe.curriculum
         lesson = None if told is None else told.teaching(batch, step=self.taken, steps=self.steps)
-        unrolled = self.forecaster.unroll(context, target.shape[1], lesson)
+        unrolled = (self._compiled or self.forecaster).unroll(context, target.shape[1], lesson)
         pixels = wanted = self.loss(unrolled.frames, target, weight)
         if told is not None and unrolled.seen is not None:
             wanted = told.with_context(pixels, unrolled.seen, batch)
