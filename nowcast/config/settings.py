@@ -189,7 +189,7 @@ class Training(_Room):
     lead_weights: tuple[PositiveFloat, ...] | None = Field(None, description="how much each lead time counts")
     precision: Literal["float32", "bfloat16"] = Field("float32", description="of convolutions; the rest stays float32")
     compiled: bool = Field(
-        False, description="compile a recurrent network for a GPU: twice as quick after a minute or two"
+        False, description="compile a recurrent network for a GPU: a minute or two, then quicker steps"
     )
     low_memory: bool | None = Field(
         None, description="work steps out again on the way back, and remember less; if they do not fit, if not set"

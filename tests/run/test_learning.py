@@ -196,3 +196,21 @@ def test_short_epochs_are_given_more_of_them(showers: xr.DataArray) -> None:
         prepared = prepare(showers, resolve())
     assert recipe_for(prepared, None, steps=5).patience == 60
     assert recipe_for(prepared, None, steps=1000).patience == prepared.settings.training.patience
+
+
+# How it is worked out
+
+
+def test_without_a_gpu_nothing_is_compiled_and_that_is_told(
+    showers: xr.DataArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    prepared = settled([prepare(showers, settings(tmp_path, "training: {compiled: true}"))])[0]
+    assert "compiled not: no GPU is at hand (training.compiled)" in capsys.readouterr().err
+    assert not recipe_for(prepared, None).compiled
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    settled([prepared])
+    told = capsys.readouterr().err
+    assert "compiled for this GPU" in told
+    assert "tf32" in told
+    assert recipe_for(prepared, None).compiled

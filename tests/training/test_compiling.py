@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+import xarray as xr
 from torch import Tensor
 
 from nowcast.errors import InputError
 from nowcast.losses import mse
 from nowcast.models import ConvLSTM, Persistence, PredRNN, RecurrentForecaster
 from nowcast.models.recurrent import Teaching
-from nowcast.tensors import Batch
-from nowcast.training import Curriculum, Recipe, task
+from nowcast.scaling import Scaler
+from nowcast.tensors import Batch, Windows, loader
+from nowcast.training import Budget, Curriculum, Recipe, fit, task
 from nowcast.training.compiling import Compiled
 from nowcast.training.fit import a_task
+from nowcast.windows import plan
 
 pytestmark = [pytest.mark.usefixtures("alone", "as_on_a_gpu")]
 
@@ -124,3 +129,26 @@ def test_some_lead_times_alone() -> None:
 def test_what_is_not_recurrent_is_refused() -> None:
     with pytest.raises(InputError, match="only a recurrent network is compiled"):
         Compiled(Persistence())
+
+
+def test_a_whole_training_keeps_the_best_weights(backend: Counting, tmp_path: Path) -> None:
+    cube = xr.DataArray(
+        torch.rand(30, 1, 8, 8, generator=torch.Generator().manual_seed(0)).numpy(),
+        dims=("time", "channel", "y", "x"),
+        coords={"time": np.datetime64("2026-05-01", "ns") + np.arange(30) * np.timedelta64(60, "s")},
+        name="noise",
+    )
+    scaler = Scaler("unit", 0.0, 1.0)
+    parts = [Windows(part, plan(part, context=3, horizon=2), scaler, masked=False) for part in (cube[:20], cube[20:])]
+    training, validation = (loader(part, batch=5, shuffle=False) for part in parts)
+    model = network(fed_back=True)
+    began = {name: value.clone() for name, value in model.state_dict().items()}
+    recipe = Recipe(precision="bfloat16", compiled=True)
+    outcome = fit(model, mse, training, validation, recipe=recipe, folder=tmp_path, budget=Budget(2, None, "as asked"))
+    assert outcome.epochs == 2
+    assert outcome.best_validation < 1
+    assert backend.given == 1, "16 windows: three batches of five, and one of one that is not compiled"
+    kept = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    for name, value in model.state_dict().items():
+        assert torch.equal(kept[f"forecaster.{name}"], value)
+    assert not all(torch.equal(began[name], value) for name, value in model.state_dict().items())
