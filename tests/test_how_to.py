@@ -232,3 +232,17 @@ def test_the_page_on_benchmarks(typed: Callable[..., Any], tmp_path: Path, monke
     names: dict[str, Any] = {}
     exec(compile(blocks(page)[0], str(page), "exec"), names)
     assert names["result"]["same"]["data"]["sha256"] == hashes["data.sha256"]
+
+
+def test_the_notebook_page_runs_cell_by_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    nowcast.write_cube(advected_echoes(frames=60, size=32), "radar.nc")
+    cells = blocks(ROOT / "docs" / "how_to" / "in_a_notebook.md")
+    names: dict[str, Any] = {}
+    for cell in cells:
+        exec(
+            compile(cell.replace("max_minutes=1.0", "epochs=1, hidden=[4], batch=4"), "in_a_notebook.md", "exec"), names
+        )
+    assert Path("forecast.gif").read_bytes().startswith(b"GIF8")
+    assert Path("newest.nc").is_file()
+    assert Path("radar-run/report.html").is_file()

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from typing import Any
 
+import nbclient
+import nbformat
 import pytest
 from rich.console import Console
 
@@ -69,3 +73,42 @@ def test_a_bar_that_nobody_sees_is_not_live() -> None:
         assert not line.live
     with quiet(), bar("fit") as line:
         assert not line.live
+
+
+class Watched(nbclient.NotebookClient):
+    """A notebook that is executed, and how often an output was written anew."""
+
+    anew = 0
+
+    def process_message(self, msg: Any, cell: Any, cell_index: int) -> Any:
+        self.anew += msg["msg_type"] == "update_display_data"
+        return super().process_message(msg, cell, cell_index)
+
+
+def test_in_a_notebook_lines_are_plain_text_and_a_bar_is_one_line_that_moves(tmp_path: Path) -> None:
+    cell = """
+from time import sleep
+from nowcast.progress import bar, quiet, tell
+tell("read     \\x1b[31m<b>rain</b>")
+with bar("at once", 2) as line:
+    line.to(2, note="unseen")
+with bar("fit", 9) as line:
+    for number in range(1, 10):
+        sleep(0.15)
+        line.to(number, note=f"<i>epoch {number}")
+with quiet(), bar("quiet", 9) as line:
+    sleep(0.6)
+    line.to(1)
+tell("done")
+assert line.live is False
+"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    client = Watched(notebook, timeout=60, resources={"metadata": {"path": str(tmp_path)}})
+    client.execute()
+    outputs = client.nb.cells[0].outputs
+    streams = [output for output in outputs if output.output_type == "stream"]
+    assert {output.name for output in streams} == {"stdout"}
+    assert "".join(output.text for output in streams) == "read     \\x1b[31m<b>rain</b>\ndone\n"
+    shown = [output.data for output in outputs if output.output_type == "display_data"]
+    assert shown == [{"text/plain": "fit      took 0:01  <i>epoch 9"}]
+    assert 3 <= client.anew <= 9

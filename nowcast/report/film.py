@@ -60,23 +60,41 @@ class Film:
         What the colours mean: name and units.
     most
         Bytes of a picture beyond which it is drawn coarser, as long as anything can be seen on it.
+    stamps
+        What stands over each frame; None: the lead times.
+    milliseconds
+        That each frame stays.
     """
 
-    def __init__(self, case: xr.DataArray, palette: Palette, title: str, *, most: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        case: xr.DataArray,
+        palette: Palette,
+        title: str,
+        *,
+        most: int = MOST_BYTES,
+        stamps: Sequence[str] | None = None,
+        milliseconds: int = MILLISECONDS,
+    ) -> None:
         self._most = most
+        self.milliseconds = milliseconds
         self._palette, self._title = palette, printable(title)
         self._names = [printable(str(name)) for name in case["forecaster"].values]
-        self._leads = ["+" + text for text in lead_texts(case["lead_time"])]
+        self._leads = ["+" + text for text in lead_texts(case["lead_time"])] if stamps is None else list(stamps)
         self._values = case.values
         step = grid_step(case)
         known = step is not None and step["units"] in LENGTHS and abs(step["y"] - step["x"]) <= 0.01 * step["x"]
         self._step = (step["x"], step["units"]) if known and step is not None else None
 
+    def images(self) -> list[Image.Image]:
+        """The frames of the animation, of mode P, as large as they are."""
+        return self._frames(self._values, 1)
+
     def animation(self) -> bytes:
         """An animated PNG."""
         values, times = self._values, 1
         while True:
-            data = self._animated(values, times)
+            data = _packed(self._frames(values, times), self.milliseconds)
             if len(data) <= self._most or max(values.shape[-2:]) // 2 < SMALLEST:
                 return data
             values, times = _halved(values), 2 * times
@@ -90,9 +108,9 @@ class Film:
                 return data
             values, times = _halved(values), 2 * times
 
-    def _animated(self, values: np.ndarray, times: int) -> bytes:
+    def _frames(self, values: np.ndarray, times: int) -> list[Image.Image]:
         count, factor = len(self._names), _factor(values)
-        across = 1 if count == 1 else 2 if count <= 4 else 3
+        across = count if count in (1, 3) else 2 if count <= 4 else 3
         height, width = (length * factor for length in values.shape[-2:])
         size = max(14, width // 14)
         line = size + 10
@@ -107,13 +125,15 @@ class Film:
             ground.text(name, left, top - line + 4, size=size)
         self._foot(ground, total, line + down * (height + line) + 8, size, factor / times)
         images = []
+        widest = max(text_width(text, size + 3) for text in self._leads)
+        head = int((size + 3) * min(1.0, total / widest)) if widest else size + 3
         for lead, text in enumerate(self._leads):
             canvas = ground.copy()
-            canvas.text(text, 0, 2, size=size + 3)
+            canvas.text(text, 0, 2, size=head)
             for index, (left, top) in enumerate(places):
                 canvas.paste(_grown(self._palette.index(values[index, lead]), factor), left, top)
             images.append(canvas.image())
-        return _packed(images)
+        return images
 
     def _still(self, values: np.ndarray, times: int) -> bytes:
         factor = _factor(values, PANEL // 2)
@@ -134,7 +154,7 @@ class Film:
                 if row == 0:
                     canvas.text(self._leads[lead], left + width / 2, 2, size=size, anchor="ma")
         self._foot(canvas, total, line + len(self._names) * (height + GAP) + 6, size, factor / times)
-        return _packed([canvas.image()])
+        return _packed([canvas.image()], self.milliseconds)
 
     def _foot(self, canvas: Canvas, total: int, top: int, size: int, zoom: float) -> None:
         """The colours and what they mean; on the right a length."""
@@ -195,11 +215,11 @@ def _halved(values: np.ndarray) -> np.ndarray:
     return halved
 
 
-def _packed(images: Sequence[Image.Image]) -> bytes:
+def _packed(images: Sequence[Image.Image], milliseconds: int) -> bytes:
     out = io.BytesIO()
     more: dict[str, Any] = {}
     if len(images) > 1:
-        pauses = [MILLISECONDS] * (len(images) - 1) + [PAUSE]
+        pauses = [milliseconds] * (len(images) - 1) + [max(PAUSE, milliseconds)]
         more = {"save_all": True, "append_images": images[1:], "duration": pauses, "loop": 0}
     images[0].save(out, "PNG", optimize=True, **more)
     return out.getvalue()

@@ -16,7 +16,7 @@ from nowcast.description import Description
 from nowcast.errors import printable
 from nowcast.report.wording import lead_texts
 
-__all__ = ["description_table", "score_table"]
+__all__ = ["Column", "description_rows", "description_table", "leads_shown", "score_columns", "score_table"]
 
 MOST_LEADS = 6
 """Lead times that a terminal shows; the table that is kept has all."""
@@ -33,9 +33,9 @@ def score_table(scores: xr.Dataset) -> Table:
         From `nowcast.evaluate`: dims `forecaster, lead_time[, threshold][, scale]`.
     """
     names = [str(name) for name in scores["forecaster"].values]
-    columns = _score_columns(scores)
+    columns = score_columns(scores)
     leads = lead_texts(scores["lead_time"])
-    shown = sorted({round(at) for at in np.linspace(0, len(leads) - 1, min(len(leads), MOST_LEADS))})
+    shown = leads_shown(scores)
     units = escape(printable(str(scores.attrs.get("units", ""))))
     cases = int(scores["cases"].max()) if "cases" in scores else 0
     some = "" if len(shown) == len(leads) else f" at {len(shown)} of {len(leads)} lead times"
@@ -54,15 +54,23 @@ def score_table(scores: xr.Dataset) -> Table:
     for column in columns:
         table.add_column(column.title, justify="right", no_wrap=True)
     for row in shown:
-        texts = [column.texts(row) for column in columns]
+        texts = [
+            [f"[bold]{text}*[/bold]" if best else f"{text} " for text, best in column.cells(row)] for column in columns
+        ]
         for place, name in enumerate(names):
             cells = (each[place] for each in texts)
             table.add_row("" if place else leads[row], escape(printable(name)), *cells)
     return table
 
 
+def leads_shown(scores: xr.Dataset) -> list[int]:
+    """Which lead times are shown where all would be too many: few, the first and the last among them."""
+    count = scores.sizes["lead_time"]
+    return sorted({round(at) for at in np.linspace(0, count - 1, min(count, MOST_LEADS))})
+
+
 @dataclass(frozen=True)
-class _Column:
+class Column:
     """One score: its head, its values by forecaster and lead time, whether more of it is better, and its numbers."""
 
     title: str
@@ -70,15 +78,12 @@ class _Column:
     higher: bool
     form: str = ".3g"
 
-    def texts(self, row: int) -> list[str]:
-        """Of each forecaster, at one lead time."""
+    def cells(self, row: int) -> list[tuple[str, bool]]:
+        """The number of each forecaster at one lead time, and whether it is the best of several."""
         numbers = [float(value) for value in self.values.isel(lead_time=row)]
         finite = {number for number in numbers if np.isfinite(number)}
         best = (max(finite) if self.higher else min(finite)) if len(finite) > 1 else None
-        return [
-            f"[bold]{self._number(number)}*[/bold]" if number == best else f"{self._number(number)} "
-            for number in numbers
-        ]
+        return [(self._number(number), number == best) for number in numbers]
 
     def _number(self, value: float) -> str:
         if not np.isfinite(value):
@@ -86,19 +91,20 @@ class _Column:
         return f"{value:.0f}" if abs(value) >= 100 else f"{value + 0.0:{self.form}}".replace("-0.000", "0.000")
 
 
-def _score_columns(scores: xr.Dataset) -> list[_Column]:
+def score_columns(scores: xr.Dataset) -> list[Column]:
+    """The scores that are told first."""
     columns = [
-        _Column("MSE", scores["mse"], False),
-        _Column("MAE", scores["mae"], False),
-        _Column("PSNR", scores["psnr"], True, ".1f"),
-        _Column("SSIM", scores["ssim"], True, ".3f"),
+        Column("MSE", scores["mse"], False),
+        Column("MAE", scores["mae"], False),
+        Column("PSNR", scores["psnr"], True, ".1f"),
+        Column("SSIM", scores["ssim"], True, ".3f"),
     ]
     if "threshold" in scores.dims:
         levels = scores["threshold"].values[1:3] if scores.sizes["threshold"] > 2 else scores["threshold"].values
-        columns += [_Column(f"CSI\n≥ {level:g}", scores["csi"].sel(threshold=level), True, ".3f") for level in levels]
+        columns += [Column(f"CSI\n≥ {level:g}", scores["csi"].sel(threshold=level), True, ".3f") for level in levels]
         scale = scores["scale"].values[min(2, scores.sizes["scale"] - 1)]
         fss = scores["fss"].sel(threshold=levels[0], scale=scale)
-        columns.append(_Column(f"FSS {scale}\n≥ {levels[0]:g}", fss, True, ".3f"))
+        columns.append(Column(f"FSS {scale}\n≥ {levels[0]:g}", fss, True, ".3f"))
     return columns
 
 
@@ -107,9 +113,16 @@ def description_table(description: Description, plan: Mapping[str, Any]) -> Tabl
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
+    for name, text in description_rows(description, plan):
+        table.add_row(name, escape(printable(text)))
+    return table
+
+
+def description_rows(description: Description, plan: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and texts of what a cube is, `beware` before each warning, `fit would` before each part of the plan."""
     step = description.time_step_seconds
     pixel = description.pixel_size
-    rows = [
+    return [
         ("variable", f"{description.variable}  {description.long_name or ''}"),
         ("units", description.units or "none stated"),
         ("shape", ", ".join(f"{n} {d}" for d, n in zip(description.dims, description.shape, strict=True))),
@@ -125,9 +138,6 @@ def description_table(description: Description, plan: Mapping[str, Any]) -> Tabl
         *(("beware", warning) for warning in description.warnings),
         *(("fit would", line) for line in _plan_lines(plan)),
     ]
-    for name, text in rows:
-        table.add_row(name, escape(printable(text)))
-    return table
 
 
 def _sizes(description: Description) -> str:

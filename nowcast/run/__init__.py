@@ -6,7 +6,8 @@ from nowcast.run.conversion import convert
 from nowcast.run.evaluation import evaluate
 from nowcast.run.fitting import fit
 from nowcast.run.forecasting import forecast
-from nowcast.run.inspection import inspect
+from nowcast.run.inspection import Inspection, inspect
 from nowcast.run.reporting import report
+from nowcast.run.trained import TrainedRun, open_run
 
-__all__ = ["convert", "evaluate", "fit", "forecast", "inspect", "report"]
+__all__ = ["Inspection", "TrainedRun", "convert", "evaluate", "fit", "forecast", "inspect", "open_run", "report"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import xarray as xr
 
@@ -15,13 +16,40 @@ from nowcast.description import Description, describe
 from nowcast.errors import InputError
 from nowcast.progress import quiet
 from nowcast.readers import reading
+from nowcast.report import described, description_table
 from nowcast.run.dividing import cut
 from nowcast.run.source import Source, cube_from
 from nowcast.scaling import Scaler
 from nowcast.sealing import is_sealed
 from nowcast.windows import PARTS
 
-__all__ = ["inspect"]
+__all__ = ["Inspection", "inspect"]
+
+
+class Inspection(NamedTuple):
+    """What a cube is, and what fit would do with it; shown as a table, and taken apart as any pair.
+
+    Attributes
+    ----------
+    description
+        See `nowcast.description.Description`.
+    plan
+        `context, horizon, scaling, frames, embargo_frames`, or `refused` with the reason.
+    """
+
+    description: Description
+    plan: dict[str, Any]
+
+    def __repr__(self) -> str:
+        from rich.console import Console
+
+        console = Console(file=StringIO(), width=100, color_system=None, legacy_windows=False)
+        with console.capture() as told:
+            console.print(description_table(self.description, self.plan))
+        return "\n".join(line.rstrip() for line in told.get().splitlines())
+
+    def _repr_html_(self) -> str:
+        return described(self.description, self.plan)
 
 
 def _unsealed(source: Source) -> str | None:
@@ -40,7 +68,7 @@ def inspect(
     channel: str | int | None = None,
     options: Mapping[str, Any] | None = None,
     progress: bool = True,
-) -> tuple[Description, dict[str, Any]]:
+) -> Inspection:
     """Describe a cube, and what `nowcast fit` would choose for it (or why it could not).
 
     Parameters
@@ -74,4 +102,4 @@ def inspect(
             }
         except InputError as error:
             plan = {"refused": str(error)}
-        return description, plan
+        return Inspection(description, plan)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from nowcast.writers.drawing import Drawing
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["SUFFIXES", "write"]
+__all__ = ["SUFFIXES", "write", "write_pictures"]
 
 SUFFIXES = (".gif", ".mp4", ".mkv", ".avi")
 
@@ -86,6 +86,23 @@ def write(cube: xr.DataArray, path: Path, progress: Progress | None = None) -> N
         if path.suffix == ".mp4" and drawing is None:
             _warn(cube, "MP4 keeps the look of a video, not its exact values (.mkv keeps them)")
         _write_video(pictures, path, total, _fps(cube))
+
+
+def write_pictures(pictures: Sequence[Image.Image], path: Path, *, milliseconds: int) -> None:
+    """Write pictures that are drawn already, of one size and mode P, to a new `.gif` or `.mp4` that repeats.
+
+    Raises
+    ------
+    MachineError
+        The package av is lacking, or the file that was written is not whole.
+    OSError
+        The disk is full, or the place may not be written.
+    """
+    fps = Fraction(1000, milliseconds)
+    if path.suffix == ".gif":
+        _write_gif(iter(pictures), path, len(pictures), fps, grow=False)
+    else:
+        _write_video(iter(pictures), path, len(pictures), fps)
 
 
 def _warn(cube: xr.DataArray, text: str) -> None:

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from nowcast.cube import DIMS, thinned, upright
 from nowcast.units import is_rain
 
-__all__ = ["Drawing"]
+__all__ = ["Drawing", "moment"]
 
 COLOURS = 254
 """Entries of the palette for values; the two after them are white, for what is missing, and black, for text."""
@@ -74,19 +74,18 @@ class Drawing:
 
     def _moment(self, frame: xr.DataArray) -> str:
         if "lead_time" not in frame.coords:
-            return _elapsed(frame["time"].values) if self._counted else _stamp(frame["time"].values)
+            return moment(frame["time"].values, counted=self._counted)
         lead = f"+{_span(float(frame['lead_time'].values / np.timedelta64(1, 's')))}"
         start = frame["forecast_reference_time"].values
-        return lead if self._counted else f"{_stamp(start)} {lead}"
+        return lead if self._counted else f"{moment(start, counted=False)} {lead}"
 
 
-def _stamp(moment: np.ndarray) -> str:
-    stamp = pd.Timestamp(moment)
+def moment(time: np.ndarray, *, counted: bool) -> str:
+    """A time as it stands below a picture: the date, or since the first frame of a clip, whose times are counted."""
+    if counted:
+        return _span(float((time - np.datetime64(0, "ns")) / np.timedelta64(1, "s")))
+    stamp = pd.Timestamp(time)
     return f"{stamp:%Y-%m-%d %H:%M:%S} UTC" if stamp.second else f"{stamp:%Y-%m-%d %H:%M} UTC"
-
-
-def _elapsed(moment: np.ndarray) -> str:
-    return _span(float((moment - np.datetime64(0, "ns")) / np.timedelta64(1, "s")))
 
 
 def _span(seconds: float) -> str:

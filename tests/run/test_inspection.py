@@ -87,3 +87,14 @@ def test_nothing_is_changed(cube: xr.DataArray) -> None:
     run.inspect(cube, progress=False)
     xr.testing.assert_identical(cube, before)
     assert np.shares_memory(cube.values, cube.data)
+
+
+def test_it_is_a_pair_and_shows_itself(cube: xr.DataArray) -> None:
+    found = run.inspect(cube.assign_attrs(long_name="<b>rain\x1b[31m"), progress=False)
+    description, plan = found
+    assert (description, plan) == (found.description, found.plan)
+    text, html = repr(found), found._repr_html_()
+    assert "variable    rain_rate  <b>rain\\x1b[31m" in text
+    assert "fit would" in text
+    assert "&lt;b&gt;rain" in html
+    assert "\x1b" not in text + html

@@ -1,8 +1,4 @@
-"""`cube.nowcast`: what a cube can be asked for in Jupyter, without a command line.
-
-`import nowcast` gives it to every DataArray where xarray was imported before; so does any use of nowcast's names, and
-`import nowcast.accessor` always.
-"""
+"""The windows of a cube, with their labels, and as torch has them."""
 
 from __future__ import annotations
 
@@ -11,15 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from nowcast.cube import Run, check, runs
-from nowcast.windows import WindowPlan, plan
+from nowcast.windows import WindowPlan
 
 if TYPE_CHECKING:
     from nowcast.scaling import Scaler
     from nowcast.tensors import Loader
     from nowcast.tensors import Windows as Tensors
 
-__all__ = ["LabelledWindows", "NowcastAccessor"]
+__all__ = ["LabelledWindows"]
 
 
 class LabelledWindows:
@@ -81,45 +76,3 @@ class LabelledWindows:
         from nowcast.tensors import Loader
 
         return Loader([self.torch(scaler, masked=masked)], batch=batch, **options)
-
-
-@xr.register_dataarray_accessor("nowcast")  # type: ignore[no-untyped-call]
-class NowcastAccessor:
-    """What nowcast knows of a cube `(time, channel, y, x)`; a cube without `channel` is given one of a single entry."""
-
-    def __init__(self, cube: xr.DataArray) -> None:
-        self._cube = cube if "channel" in cube.dims else cube.expand_dims("channel", axis=min(1, cube.ndim))
-
-    def windows(
-        self,
-        context: int,
-        horizon: int,
-        *,
-        patch: int | tuple[int, int] | None = None,
-        stride: int = 1,
-        patch_stride: int | None = None,
-    ) -> LabelledWindows:
-        """All windows of `context` and `horizon` frames that follow each other, cut to patches; none crosses a gap.
-
-        Parameters
-        ----------
-        patch
-            Rows and columns of a window; None takes the whole field.
-        stride
-            Frames between neighbouring starts.
-        patch_stride
-            Pixels between neighbouring patches; None: half a patch.
-
-        Raises
-        ------
-        InputError
-            The array is no cube, or no window fits.
-        """
-        cube = check(self._cube)
-        chosen = plan(cube, context=context, horizon=horizon, stride=stride, patch=patch, patch_stride=patch_stride)
-        return LabelledWindows(cube, chosen)
-
-    @property
-    def runs(self) -> list[Run]:
-        """The stretches of time without a gap, within one sequence."""
-        return runs(check(self._cube))

@@ -1,9 +1,7 @@
-"""`cube.nowcast`: windows with labels, as a torch dataset, and as batches."""
+"""The windows of `cube.nowcast`: with labels, as a torch dataset, and as batches."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +11,6 @@ import xarray as xr
 from torch.utils.data import DataLoader
 
 import nowcast.accessor  # noqa: F401  (gives arrays their `nowcast`)
-from nowcast.errors import InputError
 from nowcast.scaling import Scaler
 
 Maker = Callable[..., xr.DataArray]
@@ -64,37 +61,3 @@ def test_batches_come_from_blocks(gappy: xr.DataArray) -> None:
     expected = torch.stack([windows.torch()[index].target for index in range(len(windows))])
     assert len(targets) == len(windows)
     assert torch.equal(targets.flatten(1).sort(0).values, expected.flatten(1).sort(0).values)
-
-
-def test_a_cube_without_channels_is_one(cube_maker: Maker) -> None:
-    cube = cube_maker((8, 1, 6, 6))[:, 0]
-    window = cube.nowcast.windows(context=2, horizon=1)[1]
-    assert window.dims == ("time", "channel", "y", "x")
-    np.testing.assert_array_equal(window[:, 0], cube[1:4])
-    assert [len(run) for run in cube.nowcast.runs] == [8]
-
-
-def test_what_is_no_cube_says_so() -> None:
-    with pytest.raises(InputError, match="not the dims of a cube"):
-        xr.DataArray(np.zeros((3, 3)), dims=("a", "b")).nowcast.windows(context=1, horizon=1)
-
-
-@pytest.mark.parametrize(
-    "program",
-    [
-        "import xarray, nowcast",
-        "import nowcast, xarray; nowcast.open_cube",
-        "import nowcast.accessor, xarray",
-    ],
-)
-def test_who_has_imported_both_has_it(program: str) -> None:
-    check = "; assert xarray.DataArray([1.0]).nowcast"
-    subprocess.run([sys.executable, "-W", "error", "-c", program + check], check=True, timeout=60)
-
-
-def test_of_a_forecasts_products_it_says_that_they_are_no_cubes(
-    gappy: xr.DataArray, products_maker: Callable[..., xr.Dataset]
-) -> None:
-    for product in products_maker(gappy).values():
-        with pytest.raises(InputError, match="dims"):
-            product.nowcast.windows(2, 1)
