@@ -21,6 +21,9 @@ MIDPOINTS = 3
 BORDER = 16
 """Side in pixels of the means that stand for what lies beyond the field."""
 
+FADING = 32.0
+"""Pixels beyond the field over which these means give way to that of the whole field, by a factor of e."""
+
 ENOUGH = 0.499
 """Share of what stands around a place, by distance, that must have been observed: just under half, so that a field ends
 half a pixel beyond the middle of its last pixels whatever the rounding."""
@@ -138,7 +141,8 @@ def _few(size: tuple[int, int]) -> tuple[int, int]:
 def _with_beyond(brought: Tensor, means: Tensor, back: Tensor) -> Tensor:
     """What was brought, but smooth where it comes from beyond the field: a border that is drawn out makes streaks.
 
-    `means` of the field, in squares of `BORDER` pixels: those along its border are what lies beyond.
+    `means` of the field, in squares of `BORDER` pixels: those along its border lie beyond, and farther out the mean of
+    all.
     """
     size = (brought.shape[-2], brought.shape[-1])
     outside = _outside(back)
@@ -147,13 +151,17 @@ def _with_beyond(brought: Tensor, means: Tensor, back: Tensor) -> Tensor:
     few = (means.shape[-2], means.shape[-1])
     side = pixel_sides(few, size, back)
     smooth = sampled(means, resized(back, few) / side, beyond="border")
-    half = back.new_tensor([size[1] / 2, size[0] / 2])
+    everywhere = means.mean((-2, -1))
+    sides = back.new_tensor([size[1], size[0]])
     for b in range(len(brought)):
         places = outside[b, 0].flatten().nonzero()[:, 0]
         xy = torch.stack([places % size[1], places // size[1]], dim=1).to(back.dtype)
-        grid = ((xy + 0.5) / half - 1).view(1, 1, -1, 2)
+        grid = ((2 * xy + 1) / sides - 1).view(1, 1, -1, 2)
         there = F.grid_sample(smooth[b : b + 1], grid, mode="bilinear", padding_mode="border", align_corners=False)
-        brought[b].flatten(1).index_copy_(1, places, there[0, :, 0])
+        begun = xy + back[b].flatten(1).index_select(1, places).T
+        beyond = torch.maximum(-begun, begun - sides + 1).clamp_min(0).norm(dim=1)
+        told = torch.lerp(everywhere[b][:, None], there[0, :, 0], torch.exp(-beyond / FADING))
+        brought[b].flatten(1).index_copy_(1, places, told)
     return brought
 
 
