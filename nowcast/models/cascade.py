@@ -36,12 +36,16 @@ LARGEST = 4.0
 FINE = 3
 """Fields that are mixed in at full size: the newest frame, its means over 2 pixels, and the mean of the newest ones."""
 
-NEWEST, AGING = 5.0, 2.5
-"""Logarithm of the newest frame's share over each other one's before training, at the first lead time; and how much
-less that is with each one of the lead time's logarithm."""
+NEWEST, AGING = 4.0, 3.0
+"""Logarithm of the newest frame's share over each other one's before training, at the first lead time, and how much
+less that is with each one of the lead time's logarithm: where all changes from frame to frame. Where less does, the
+first is the higher and the second the lower for it."""
 
-KEPT = 5.0
-"""Before training each channel takes a share of sigmoid(5) = 0.99 of what is fine."""
+STEADIEST = 0.003
+"""Change from frame to frame, as a share of how uneven a field is, below which nothing is held to change."""
+
+KEPT = 7.0
+"""Before training each channel takes a share of sigmoid(7) = 0.999 of what is fine."""
 
 AROUND = 5
 """Halvings of the squares in which it is told how uneven the newest frame is: 32 pixels."""
@@ -116,11 +120,12 @@ class Cascade(Forecaster):
         mean = torch.where(count > 0, value[:, -RECENT:].sum(1) / count.clamp_min(1), pyramid[0])
         fine = [pyramid[0], _resized(pyramid[1], size, 2), mean]
         coarse = torch.stack([_resized(each, cells, 2**k) for k, each in enumerate(pyramid[2:])], dim=2)
-        features = self._features(value, observed, pyramid[2])
+        features, apart = self._features(value, observed, pyramid[2])
         uneven = self._uneven(value[:, -1], observed[:, -1], cells)
+        steady = -(apart.sum(1, keepdim=True) / uneven.sum(1, keepdim=True)).clamp(STEADIEST, 1).log()
         room = None if torch.is_grad_enabled() else torch.empty_like(mean)
         for lead in leads:
-            share, kept, weights, own = self._shares(features, lead)
+            share, kept, weights, own = self._shares(features, steady, lead)
             mixed = (1 - torch.einsum("bfyx,cf->bcyx", share, kept)) * (weights * coarse).sum(2) + uneven * own
             yield _mixed(mixed, fine, _resized(share, size, FOLD), kept, room)
 
@@ -129,8 +134,8 @@ class Cascade(Forecaster):
         lacking = (0, 0, 0, 0, 0, 0, max(0, self.recent - value.shape[1]), 0)
         return F.pad(value[:, -self.recent :], lacking), F.pad(observed[:, -self.recent :], lacking)
 
-    def _features(self, value: Tensor, observed: Tensor, newest: Tensor) -> Tensor:
-        """What the network makes of the frames, at a quarter of their size."""
+    def _features(self, value: Tensor, observed: Tensor, newest: Tensor) -> tuple[Tensor, Tensor]:
+        """What the network makes of the frames, at a quarter of their size; and how far the newest two lie apart."""
         earlier = [
             part
             for t in range(value.shape[1] - 1)
@@ -138,15 +143,15 @@ class Cascade(Forecaster):
         ]
         both = observed[:, -1] * observed[:, -2]
         apart, share = _pooled((value[:, -1] - value[:, -2]).abs() * both, FOLD), _pooled(both[:, :1], FOLD)
-        seen = _pooled(observed[:, -1, :1], FOLD)
-        x = torch.asinh(torch.cat([*earlier, apart / share.clamp_min(LEAST_SEEN), share, newest, seen], dim=1))
+        seen, apart = _pooled(observed[:, -1, :1], FOLD), apart / share.clamp_min(LEAST_SEEN)
+        x = torch.asinh(torch.cat([*earlier, apart, share, newest, seen], dim=1))
         skips: list[Tensor] = []
         for level, block in enumerate(self.down):
             x = block(_pooled(x, 2) if level else x)
             skips.append(x)
         for block, skip in reversed([*zip(self.up, skips, strict=False)]):
             x = block(torch.cat([skip, _resized(x, (skip.shape[-2], skip.shape[-1]), 2)], dim=1))
-        return x
+        return x, apart
 
     def _uneven(self, newest: Tensor, observed: Tensor, cells: torch.Size) -> Tensor:
         """Standard deviation of the newest frame around each place: what the network's own correction is told in.
@@ -162,8 +167,8 @@ class Cascade(Forecaster):
             means.append(_filled(total, share, total.sum((-2, -1), keepdim=True) / seen))
         return _resized((means[1] - means[0] ** 2).clamp_min(TINY).sqrt(), cells, side // FOLD)
 
-    def _shares(self, features: Tensor, lead: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What is mixed at a lead time.
+    def _shares(self, features: Tensor, steady: Tensor, lead: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What is mixed at a lead time, of which `steady (b 1 h w)` is the logarithm of how little changes.
 
         Shares of the fine fields at each place `(b fine h w)`, and how much of them each channel takes `(c fine)`; of
         what is left, the shares of the coarse ones `(b c scales-2 h w)`; and the network's own part `(b c h w)`.
@@ -178,8 +183,8 @@ class Cascade(Forecaster):
         here, own = both.tensor_split([self.shares.out_channels], dim=1)
         here = LARGEST * torch.tanh(here / LARGEST)
         usual = self.usual(when).view(self.channels, -1)
-        begun = features.new_tensor([NEWEST - AGING * math.log(lead), *[0.0] * FINE]).view(-1, 1, 1)
-        share = (here[:, : FINE + 1] + begun).softmax(dim=1)[:, :FINE]
+        begun = NEWEST + steady - AGING * math.log(lead) * (1 + steady / math.log(STEADIEST))
+        share = torch.cat([here[:, :1] + begun, here[:, 1 : FINE + 1]], dim=1).softmax(dim=1)[:, :FINE]
         weights = here[:, FINE + 1 :].reshape(len(here), self.channels, -1, *here.shape[-2:])
         weights = weights + usual[:, FINE:, None, None]
         return share, usual[:, :FINE].sigmoid(), weights.softmax(dim=2), own
