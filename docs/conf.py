@@ -27,6 +27,7 @@ extensions = [
     "notebooks",
 ]
 exclude_patterns = ["_build", "extensions"]
+suppress_warnings = ["toc.empty_glob"]
 nitpicky = True
 # Other libraries' names are no links: their pages cannot be looked up without a network.
 nitpick_ignore_regex = [("py:.*", r"(?!nowcast\.).*")]
@@ -41,7 +42,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "navbar_align": "left",
     "header_links_before_dropdown": 8,
-    "secondary_sidebar_items": {"**": ["page-toc"], "notebooks/*": [], "changelog": []},
+    "secondary_sidebar_items": {"**": ["page-toc"], "notebooks/*": [], "explanation/beside_others": []},
     "footer_start": ["copyright"],
     "footer_end": [],
 }

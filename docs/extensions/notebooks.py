@@ -16,7 +16,7 @@ SHOWN: dict[str, dict[str, Any]] = {
     "video": {"COARSEN": 4},
 }
 """What the notebooks are told here otherwise than in their parameters, to be quick."""
-MINUTES = 1.5
+MINUTES = 1.0
 
 
 def _as_executed(app: Any, name: str, source: list[str]) -> None:
