@@ -13,7 +13,7 @@ from pathlib import Path
 
 from nowcast.errors import InputError, MachineError
 
-__all__ = ["put_in_place", "replacing", "sync", "write_text"]
+__all__ = ["clear", "is_aside", "put_in_place", "replacing", "sync", "write_text"]
 
 
 @contextlib.contextmanager
@@ -85,6 +85,18 @@ def write_text(target: str | os.PathLike[str], text: str) -> None:
     """Put a file of this text in the target's place, as `replacing` does."""
     with replacing(target) as aside:
         aside.write_text(text)
+
+
+def is_aside(path: Path) -> bool:
+    """Whether a killed `replacing` left it, or one that goes on writes to it."""
+    return path.name.startswith(".") and path.name.endswith(".part") and path.is_dir()
+
+
+def clear(folder: Path) -> None:
+    """Remove what a killed `replacing` left in a folder; only where nobody else writes."""
+    for path in folder.iterdir():
+        if is_aside(path):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _elsewhere(error: OSError, folder: Path) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["InputError", "MachineError", "NowcastError", "NowcastWarning", "UnsafeError", "printable"]
+__all__ = ["InputError", "MachineError", "NowcastError", "NowcastWarning", "StoppedError", "UnsafeError", "printable"]
 
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 """All but tab and newline of the control characters, and those that turn the direction of writing."""
@@ -68,6 +68,14 @@ class UnsafeError(NowcastError):
     """Refused because a file asks for something that could do harm (exit code 4)."""
 
     exit_code = 4
+
+
+class StoppedError(NowcastError):
+    """A signal asked for the end, and what was done is kept (exit code 128 and the signal's number, as of a shell)."""
+
+    def __init__(self, what: str, *, found: str | None = None, next_step: str | None = None, signal: int = 2) -> None:
+        super().__init__(what, found=found, next_step=next_step)
+        self.exit_code = 128 + signal
 
 
 class NowcastWarning(UserWarning):

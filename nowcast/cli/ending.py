@@ -10,7 +10,7 @@ import warnings
 
 import typer
 
-from nowcast.errors import NowcastError, NowcastWarning, printable
+from nowcast.errors import NowcastError, NowcastWarning, StoppedError, printable
 
 __all__ = ["main", "set_debug"]
 
@@ -36,8 +36,9 @@ def main() -> None:
     try:
         app(prog_name="nowcast")
     except Exception as error:
-        red = None if os.environ.get("NO_COLOR") else typer.colors.RED
-        typer.secho("error: ", fg=red, nl=False, err=True)
+        stopped = isinstance(error, StoppedError)
+        colour = None if os.environ.get("NO_COLOR") else typer.colors.YELLOW if stopped else typer.colors.RED
+        typer.secho("stopped: " if stopped else "error: ", fg=colour, nl=False, err=True)
         if isinstance(error, NowcastError):
             code = error.exit_code
             typer.echo(str(error), err=True)

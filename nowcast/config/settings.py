@@ -191,6 +191,7 @@ class Training(_Room):
     compiled: bool = Field(
         False, description="compile a recurrent network for a GPU: a minute or two, then quicker steps"
     )
+    checkpoint_minutes: PositiveFloat = Field(5.0, description="between checkpoints in an epoch; each ends with one")
     low_memory: bool | None = Field(
         None, description="work steps out again on the way back, and remember less; if they do not fit, if not set"
     )

@@ -21,7 +21,7 @@ from nowcast.run.checkout import checkouts
 from nowcast.run.folder import CIRCUMSTANCES
 from nowcast.run.machine import hardware, machine, versions
 
-__all__ = ["Durations", "begun_on", "circumstances", "licences", "taken_up"]
+__all__ = ["Durations", "begun_on", "circumstances", "licences", "paths_of", "taken_up"]
 
 LICENCES = ("license", "licence", "rights", "copyright")
 """Attributes of a file, in small letters, that tell what may be done with its data."""
@@ -38,7 +38,7 @@ def begun_on(place: Path, source: Any, cubes: Sequence[xr.DataArray]) -> None:
         What was read of it.
     """
     told = {
-        "sources": _paths(source),
+        "sources": paths_of(source),
         "fingerprints": [fingerprint(cube) for cube in cubes],
         "licences": licences(cubes),
         "begun": _now(),
@@ -109,7 +109,8 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def _paths(source: Any) -> list[str]:
+def paths_of(source: Any) -> list[str]:
+    """The paths that `nowcast.fit` was given; none for cubes."""
     if isinstance(source, str | os.PathLike):
         return [os.fspath(source)]
     if isinstance(source, xr.DataArray) or not isinstance(source, Iterable):

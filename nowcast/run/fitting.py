@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -14,10 +16,10 @@ from nowcast import config
 from nowcast.config import Settings
 from nowcast.cube import label
 from nowcast.errors import MachineError
-from nowcast.progress import quiet
+from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.run import folder
-from nowcast.run.circumstances import Durations, begun_on, taken_up
+from nowcast.run.circumstances import Durations, begun_on, paths_of, taken_up
 from nowcast.run.learning import settled
 from nowcast.run.several import Sources, cubes_from, fingerprint, prepare_all
 from nowcast.run.source import given, held, stem
@@ -88,7 +90,7 @@ def fit(
     run
         The folder to write to; None: `runs/<name>-<date>-<time>`.
     resume
-        Go on with the run in that folder from its last checkpoint, with its own settings.
+        Go on with the run in that folder from its newest checkpoint, with its own settings, as if nothing had been.
     options
         What else `nowcast.open_cube` is told of the files, by its keywords: `{"axes": "TYX", "time_step": "30s"}`.
     frame
@@ -138,12 +140,14 @@ def fit(
         Files or settings that do not fit, too few frames, no value at all.
     MachineError
         The disk is full or may not be written; a package that is asked for is not installed.
+    StoppedError
+        SIGTERM or Ctrl-C came while it trained: all that was learnt is kept in a checkpoint, and `resume` goes on.
     """
     flags = {name: value for name, value in locals().items() if name in config.FLAGS}
     flags |= given(options)
     with quiet(not progress):
         place = folder.place(run, stem(source), resume=resume)
-        if resume and config_file is None:
+        if resume and config_file is None and (place / folder.CONFIG).exists():
             config_file = place / folder.CONFIG
         settings = config.resolve(config_file, flags)
         _require_extras(settings)
@@ -154,18 +158,30 @@ def fit(
             most = bytes_of(settings.loading.memory) // 2 // len(cubes)
             parts = settled(prepare_all([held(cube, memory=most) for cube in cubes], settings))
         place.mkdir(parents=True, exist_ok=True)
+        again = _again(source, place)
         try:
             folder.begin(place, fingerprint(parts), resume=resume)
             if not resume:
                 begun_on(place, source, cubes)
-            scores = train(parts, place, resume=resume, durations=durations, logger=logger)
+            scores = train(parts, place, resume=resume, durations=durations, logger=logger, again=again)
             if resume:
                 taken_up(place)
             return scores
-        except BaseException:
-            if not resume and not any((place / "checkpoints").glob("*.ckpt")):
+        except BaseException as error:
+            if any((place / "checkpoints").glob("*.ckpt")):
+                if isinstance(error, KeyboardInterrupt | SystemExit):
+                    tell(f"stopped  what was learnt is kept; to go on: {again}")
+            elif not resume:
                 shutil.rmtree(place, ignore_errors=True)
             raise
+
+
+def _again(source: Sources, place: Path) -> str:
+    """The command that goes on with the run, or the call where the source is no file."""
+    paths = paths_of(source)
+    if not paths:
+        return f"nowcast.fit(cube, run={str(place)!r}, resume=True)"
+    return shlex.join(["nowcast", "fit", *paths, "--resume", "--run", str(place)])
 
 
 def _require_extras(settings: Settings) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import xarray as xr
 
 from nowcast import model_file
-from nowcast.atomic import write_text
+from nowcast.atomic import clear, is_aside, write_text
 from nowcast.cube import label
 from nowcast.errors import InputError
 from nowcast.progress import quiet
@@ -79,16 +79,23 @@ def place(run: str | os.PathLike[str] | None, stem: str, *, resume: bool) -> Pat
         names = (f"{stem}-{moment}" + (f"-{number}" if number > 1 else "") for number in itertools.count(1))
         return next(RUNS / name for name in names if not (RUNS / name).exists())
     folder = Path(run)
+    if resume and folder.is_dir():
+        clear(folder)
     if resume and not (folder / BEGUN).is_file():
         raise InputError(
             f"{folder}: no run that could be resumed", found="no " + BEGUN, next_step="leave out --resume to begin it"
         )
-    if not resume and folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not resume and folder.exists() and (not folder.is_dir() or not _is_bare(folder)):
         raise InputError(
             f"{folder}: something is there already; nothing was changed",
             next_step=f"--resume to go on with it, or another --run than {folder}",
         )
     return folder
+
+
+def _is_bare(folder: Path) -> bool:
+    """Whether nothing is in it, or only what a command leaves that is killed before the run is begun."""
+    return all(path.name == CIRCUMSTANCES or is_aside(path) for path in folder.iterdir())
 
 
 def begin(folder: Path, fingerprint: dict[str, Any], *, resume: bool) -> None:

@@ -12,6 +12,7 @@ import xarray as xr
 
 from nowcast import config, model_file
 from nowcast.atomic import write_text
+from nowcast.errors import InputError
 from nowcast.models import Forecaster, Framed
 from nowcast.progress import tell
 from nowcast.run import folder
@@ -40,19 +41,31 @@ def train(
     *,
     resume: bool,
     durations: Durations,
+    again: str,
     logger: Logger | Sequence[Logger] | None = None,
 ) -> xr.Dataset:
     """The scores of the first cube with a test part, of a forecaster trained on all that have a training part.
 
+    Parameters
+    ----------
+    again
+        The command that goes on with it, for messages.
+
     Raises
     ------
     InputError
-        What `nowcast.training.fit` refuses.
+        What `nowcast.training.fit` refuses; nothing is left to do.
     MachineError
         The disk is full or may not be written.
     """
     before = folder.steps_taken(place)
-    forecaster, outcome = learn(parts, place, resume=resume, durations=durations, logger=logger)
+    forecaster, outcome = learn(parts, place, resume=resume, durations=durations, logger=logger, again=again)
+    if outcome.idle and _is_finished(parts, place):
+        raise InputError(
+            f"{place}: nothing is left to do",
+            found=f"{outcome.epochs} epoch(s) done, and scored",
+            next_step=f"--epochs {2 * outcome.epochs} to go on",
+        )
     durations.keep(place, steps=outcome.steps - before)
     card = card_of(parts, forecaster)
     model_file.save(place / folder.MODEL, forecaster, card)
@@ -71,6 +84,7 @@ def learn(
     durations: Durations,
     logger: Logger | Sequence[Logger] | None = None,
     also: Sequence[Callback] = (),
+    again: str = "the same call with resume=True",
 ) -> tuple[Forecaster, Outcome]:
     """A forecaster that is trained on the training parts, with the weights that did best on those of validation.
 
@@ -84,6 +98,8 @@ def learn(
     from nowcast.training import loggers_for
 
     settings = parts[0].settings
+    if not (place / folder.CONFIG).exists():
+        write_text(place / folder.CONFIG, config.dump(settings))
     torch.manual_seed(settings.training.seed)
     forecaster = parts[0].forecaster()
     loaders = [loader(parts, "training", place=place)]
@@ -91,7 +107,7 @@ def learn(
         loaders.append(loader(parts, "validation"))
     try:
         loggers = loggers_for(settings.training.log, logger, folder=place, settings=config.flat(settings))
-        told: dict[str, Any] = {"resume": resume, "loggers": loggers, "also": also}
+        told: dict[str, Any] = {"resume": resume, "loggers": loggers, "also": also, "again": again}
         return forecaster, _fitted(parts, forecaster, loaders, place, told, durations=durations)
     finally:
         for each in loaders:
@@ -122,7 +138,9 @@ def _fitted(
         tell("beware   no validation part: the last weights are kept, were they worse, and nothing ends it early")
     epochs, max_minutes = settings.training.epochs, settings.training.max_minutes
     if told["resume"] and epochs is not None:
-        budget = training.Budget(epochs, max_minutes, "as the run was begun")
+        begun = config.resolve(place / folder.CONFIG).training
+        longer = begun.epochs is not None and epochs > begun.epochs and max_minutes == begun.max_minutes
+        budget = training.Budget(epochs, None if longer else max_minutes, "as the run was begun, or is now asked to be")
     else:
         budget = training.plan_budget(
             forecaster,
@@ -134,7 +152,7 @@ def _fitted(
             recipe=recipe,
         )
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
-    settled = {"epochs": budget.epochs, "low_memory": forecaster.low_memory}
+    settled = {"epochs": budget.epochs, "max_minutes": budget.minutes, "low_memory": forecaster.low_memory}
     settings = settings.model_copy(update={"training": settings.training.model_copy(update=settled)})
     write_text(place / folder.CONFIG, config.dump(settings))
     for number, part in enumerate(parts, 1):
@@ -149,6 +167,7 @@ def _fitted(
             folder=place,
             budget=budget,
             recipe=recipe,
+            checkpoint_minutes=settings.training.checkpoint_minutes,
             **told,
         )
     judged_by = f"; validation {outcome.best_validation:.5f}, persistence {outcome.persistence:.5f}"
@@ -158,3 +177,9 @@ def _fitted(
     if validation is not None and isinstance(forecaster, Framed) and forecaster.exceedance is not None:
         tell(f"chances  {training.calibrate(forecaster, validation, horizon=prepared.plans['training'].horizon)}")
     return outcome
+
+
+def _is_finished(parts: Sequence[Prepared], place: Path) -> bool:
+    """Whether the model was written, and scored where it can be."""
+    model, tested = place / folder.MODEL, any("test" in part.plans for part in parts)
+    return model.exists() and (not tested or bool(model_file.load_card(model).verdict))

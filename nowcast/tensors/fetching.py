@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import Protocol
 
@@ -22,6 +25,9 @@ __all__ = ["Fetched", "Fetcher", "InProcesses", "InThreads"]
 
 MOST_LOST = 3
 """Times that a killed reading process is replaced."""
+
+LONG = 20.0
+"""Seconds without an answer after which reading processes are told to go on, should somebody have stopped them."""
 
 
 class Fetched(Protocol):
@@ -117,7 +123,15 @@ class InProcesses:
         )
 
     def close(self) -> None:
+        _go_on()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _go_on() -> None:
+    for child in multiprocessing.active_children():
+        if child.pid is not None and hasattr(signal, "SIGCONT"):
+            with suppress(ProcessLookupError):
+                os.kill(child.pid, signal.SIGCONT)
 
 
 class _InProcess:
@@ -136,6 +150,8 @@ class _InProcess:
 
     def values(self) -> np.ndarray:
         while True:
+            while not wait([self._future], LONG).done:
+                _go_on()
             try:
                 self._future.result()
                 break
@@ -162,8 +178,18 @@ _held: tuple[Source, ...] = ()
 
 
 def _hold(sources: tuple[Source, ...]) -> None:
+    """Of a reading process: Ctrl-C is for the one that it reads for, and it ends when that one is gone."""
     global _held
     _held = sources
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)
 
 
 def _read(source: int, region: tuple[slice, slice, slice], path: str) -> None:

@@ -1,7 +1,8 @@
 """Training by Lightning's Trainer around a plain Forecaster. Forecasting and scoring never import this room."""
 
+from nowcast.training.budget import Budget, plan_budget
 from nowcast.training.calibration import Calibration, calibrate
-from nowcast.training.fit import Budget, Outcome, fit, plan_budget
+from nowcast.training.fit import Outcome, fit
 from nowcast.training.memory import free_memory, step_memory
 from nowcast.training.recipe import OPTIMISERS, Recipe
 from nowcast.training.task import MOST_LEADS

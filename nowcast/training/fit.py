@@ -2,56 +2,36 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import math
-import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import lightning as L
-import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.loggers import Logger
 
-from nowcast.errors import InputError
+from nowcast.errors import InputError, MachineError
 from nowcast.losses import Loss
 from nowcast.models import Forecaster
 from nowcast.progress import bar
-from nowcast.tensors import Batch, Loader
-from nowcast.training.adversarial import Adversarial
+from nowcast.tensors import Loader
+from nowcast.training.budget import Budget
+from nowcast.training.checkpoints import PlainCheckpoints
 from nowcast.training.history import History
 from nowcast.training.recipe import PLAIN, Recipe
-from nowcast.training.supervised import Supervised
+from nowcast.training.resuming import taken_up
+from nowcast.training.saving import Best, Saving
 from nowcast.training.task import Task
+from nowcast.training.tasks import task_of
 from nowcast.training.telling import Progress
 from nowcast.training.tracking import LearningRate
-from nowcast.training.watch import Best, EpochOrders, Interruptible, Patience
+from nowcast.training.watch import EpochMeans, EpochOrders, Patience, Signals
 
-__all__ = ["Budget", "Outcome", "a_task", "fit", "plan_budget"]
-
-MOST_EPOCHS = 200
-DEFAULT_MINUTES = 6.0
-"""Without --epochs and --max-minutes: about this long on this machine, or `MOST_EPOCHS`, whichever is less."""
-
-WARM_UP = 100
-"""Steps of an adversarial training with the loss alone, or a tenth of all, whichever is less."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long a training may take, settled before it starts so that the learning rate can fall in time."""
-
-    epochs: int
-    minutes: float | None
-    reason: str
-
-    def __str__(self) -> str:
-        limit = "" if self.minutes is None else f", {self.minutes:g} min at most"
-        return f"{self.epochs} epoch(s){limit}: {self.reason}"
+__all__ = ["Outcome", "fit"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +39,7 @@ class Outcome:
     """How a training ended. The forecaster given to `fit` then holds the best weights; `steps` are its own, and
     `skipped` those of them that were left out for their numbers were not finite.
 
-    Without a validation part these are the last weights, and both losses are NaN.
+    Without a validation part these are the last weights, and both losses are NaN. `idle`: no step was left to do.
     """
 
     epochs: int
@@ -68,56 +48,7 @@ class Outcome:
     persistence: float
     ended: str
     skipped: int = 0
-
-
-def plan_budget(
-    forecaster: Forecaster,
-    loss: Loss,
-    training: Loader,
-    validation: Loader | None,
-    *,
-    recipe: Recipe = PLAIN,
-    epochs: int | None = None,
-    max_minutes: float | None = None,
-) -> Budget:
-    """Time a few steps on a copy of the forecaster and settle the number of epochs.
-
-    Parameters
-    ----------
-    validation, recipe
-        As `fit`.
-
-    Raises
-    ------
-    InputError
-        No epoch, or no time.
-    """
-    for name, value in (("epochs", epochs), ("max-minutes", max_minutes)):
-        if value is not None and value <= 0:
-            raise InputError(f"--{name} must be above 0", found=str(value))
-    if epochs is not None and max_minutes is None:
-        return Budget(epochs, None, "as asked")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    with torch.random.fork_rng(devices=[]):  # a training that is timed begins as one that is not
-        trial = a_task(copy.deepcopy(forecaster), loss, recipe=recipe).to(device)
-    batch = Batch(*(part.to(device) for part in next(iter(training))))
-    durations = []
-    for _ in range(3):
-        start = time.perf_counter()
-        with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-            trial.rehearse(batch)
-        if device == "cuda":
-            torch.cuda.synchronize()
-        durations.append(time.perf_counter() - start)
-    step = min(durations[1:])
-    epoch = step * (len(training) + (0 if validation is None else len(validation) / 3))
-    minutes = DEFAULT_MINUTES if max_minutes is None else max_minutes
-    possible = 0.95 * minutes * 60 / epoch
-    most = MOST_EPOCHS if epochs is None else epochs
-    reason = f"{step:.2f} s a step here, {epoch:.0f} s an epoch"
-    reason += "" if possible >= 1 else ", so that not even one is finished"
-    # Without --max-minutes the time is an estimate: a machine that turns out busier may take half as long again.
-    return Budget(max(1, min(most, int(possible))), minutes if max_minutes is not None else 1.5 * minutes, reason)
+    idle: bool = False
 
 
 def fit(
@@ -130,6 +61,8 @@ def fit(
     budget: Budget,
     recipe: Recipe = PLAIN,
     resume: bool = False,
+    checkpoint_minutes: float = 5.0,
+    again: str = "the same call with resume=True",
     loggers: Sequence[Logger] = (),
     also: Sequence[L.Callback] = (),
 ) -> Outcome:
@@ -142,9 +75,15 @@ def fit(
     validation
         None: nothing tells which weights are best; the last ones are kept, and it does not end early.
     folder
-        `history.jsonl`, `history.csv`, `checkpoints/{best,last}.ckpt` are written here; no `best` without validation.
+        `history.jsonl`, `history.csv`, `checkpoints/step-*.ckpt` and `best.ckpt` are written here; no `best` without
+        validation.
     resume
-        Go on from `checkpoints/last.ckpt`.
+        Go on from the newest checkpoint as if nothing had been: to the bit on a CPU, with the same threads and
+        versions. From the beginning, which is told, if none was written yet.
+    checkpoint_minutes
+        Between two checkpoints within an epoch; one is written at the end of each.
+    again
+        How to go on with it, as a command or in words, for messages.
     loggers
         Of Lightning's: each epoch's figures go there too.
     also
@@ -153,47 +92,37 @@ def fit(
     Raises
     ------
     InputError
-        A loss that is not finite; a curriculum for a network that is not fed its own frames; nothing to resume from, or
-        a training that was begun the other way.
+        A loss that is not finite; a curriculum for a network that is not fed its own frames; checkpoints that are all
+        damaged, or a training that was begun the other way.
+    MachineError
+        A checkpoint cannot be written; the older ones are as they were.
+    StoppedError
+        SIGTERM or Ctrl-C came; what was learnt is in a checkpoint.
     """
     checkpoints = folder / "checkpoints"
-    last = checkpoints / "last.ckpt"
-    if resume and not last.is_file():
-        raise InputError(f"{folder}: nothing to resume", found=f"no {last}", next_step="leave out --resume")
-    if resume:
-        begun = torch.load(last, map_location="cpu", weights_only=True)
-        judged = any(name.startswith("discriminator.") for name in begun["state_dict"])
-        if judged != (recipe.adversarial is not None):
-            raise InputError(
-                f"{folder}: begun {'with' if judged else 'without'} a discriminator; nothing was changed",
-                next_step="--adversarial as it was begun, or begin another run",
-            )
-        done = int(begun["epoch"]) + 1
-        if done >= budget.epochs:
-            raise InputError(
-                f"{folder}: nothing is left to do; nothing was changed",
-                found=f"{done} epoch(s) done",
-                next_step=f"--epochs {2 * done} to go on",
-            )
-    best = None if validation is None else Best(checkpoints)
-    latest = ModelCheckpoint(checkpoints, filename="last", save_top_k=1, enable_version_counter=False)
-    stopping = Patience(recipe.patience)
-    interruptible = Interruptible()
+    task = task_of(forecaster, loss, recipe=recipe, steps=budget.epochs * -(-len(training) // recipe.accumulate))
+    begun = taken_up(checkpoints, task, budget) if resume else None
+    checkpoints.mkdir(exist_ok=True)
+    signals, stopping = Signals(again), Patience(recipe.patience)
+    best = None if validation is None else Best(checkpoints, resume=begun is not None)
+    saving = Saving(checkpoints, budget, minutes=checkpoint_minutes, signals=signals, again=again, begun=begun)
+    if begun is not None and begun.over:
+        before = _outcome(begun.metrics, begun.epochs, begun.step, task, best, "in an earlier call")
+        return replace(before, idle=True)
+    timer = Timer(duration=None if budget.minutes is None else timedelta(minutes=budget.minutes), verbose=False)
     callbacks: list[L.Callback] = [
         EpochOrders(),
-        *([] if best is None else [best]),
-        latest,
+        EpochMeans(task),
         *([] if best is None else [stopping]),
-        interruptible,
+        signals,
         History(folder / "history.jsonl"),
+        timer,
+        *([] if best is None else [best]),
+        saving,
     ]
-    timer = Timer(duration=None if budget.minutes is None else timedelta(minutes=budget.minutes), verbose=False)
-    callbacks.append(timer)
-    task = a_task(forecaster, loss, recipe=recipe, steps=budget.epochs * -(-len(training) // recipe.accumulate))
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with bar("fit", total=budget.epochs) as line, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
-        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
         # Lightning 2.6 asks torch 2.13 in an old way.
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
@@ -201,6 +130,7 @@ def fit(
             max_epochs=budget.epochs,
             callbacks=[*callbacks, Progress(line, budget.epochs, timer.time_remaining), LearningRate(), *also],
             accumulate_grad_batches=recipe.accumulate,
+            plugins=[PlainCheckpoints()],
             precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
             logger=list(loggers) or False,
             enable_progress_bar=False,
@@ -209,41 +139,46 @@ def fit(
             log_every_n_steps=1,
         )
         try:
-            trainer.fit(task, training, validation, ckpt_path=str(last) if resume else None, weights_only=True)
+            trainer.fit(task, training, validation, ckpt_path=None if begun is None else str(begun.path))
+        except MachineError as error:
+            error.next_step = error.next_step or f"make room, or let it be written to; then {again}"
+            raise
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            if begun is None or saving.started:
+                raise
+            raise InputError(f"{begun.path}: does not fit this training", found=str(error).splitlines()[0]) from error
         finally:
-            interruptible.give_back()  # after an error Lightning calls no teardown of callbacks
-    steps, skipped = task.taken, int(task.skipped)
-    if best is not None and best.best_model_path:
-        state = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
-        task.load_state_dict(state)
-    task.settle()
+            signals.give_back()  # after an error Lightning calls no teardown of callbacks
     metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
-    score = None if best is None else best.best_model_score
-    least = metrics.get("validation", math.nan) if score is None else float(score)
+    ended = _why(trainer, stopping, timer, budget)
+    return _outcome(metrics, trainer.current_epoch, task.taken, task, best, ended)
+
+
+def _outcome(
+    metrics: Mapping[str, float], epochs: int, steps: int, task: Task, best: Best | None, ended: str
+) -> Outcome:
+    """With the best weights in the forecaster, where they are known."""
+    skipped = int(task.skipped)
+    weights = None if best is None else best.weights()
+    if weights is not None:
+        task.load_state_dict(weights)
+    task.settle()
+    least = metrics.get("validation", math.nan)
     return Outcome(
-        epochs=trainer.current_epoch,
+        epochs=epochs,
         steps=steps,
-        best_validation=least,
+        best_validation=least if best is None or weights is None else best.score,
         persistence=metrics.get("persistence", math.nan),
+        ended=ended,
         skipped=skipped,
-        ended=_why(trainer, interruptible, stopping, timer, budget),
     )
 
 
-def a_task(forecaster: Forecaster, loss: Loss, *, recipe: Recipe = PLAIN, steps: int = 1000) -> Task:
-    """The task that a training is; `steps` are all that it takes."""
-    if recipe.adversarial is None:
-        return Supervised(forecaster, loss, recipe=recipe, steps=steps)
-    return Adversarial(forecaster, loss, recipe=recipe, steps=steps, warm_up=min(WARM_UP, steps // 10))
-
-
-def _why(trainer: L.Trainer, interruptible: Interruptible, stopping: Patience, timer: Timer, budget: Budget) -> str:
-    if interruptible.interrupted:
-        return f"interrupted in epoch {trainer.current_epoch}"
+def _why(trainer: L.Trainer, stopping: Patience, timer: Timer, budget: Budget) -> str:
     validation = float(trainer.callback_metrics.get("validation", 0.0))
     if not math.isfinite(validation):
         return f"the validation loss is not finite ({validation}): look at the data with nowcast inspect"
-    if stopping.stopped_epoch:
+    if stopping.stopped_epoch and stopping.stopped_epoch + 1 == trainer.current_epoch:
         return f"no better validation loss for {stopping.patience} epochs"
     left = timer.time_remaining()
     if left is not None and left <= 0:

@@ -38,6 +38,12 @@ class History(L.Callback):
         write_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         as_table(self.path)
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": time.monotonic() - self.start}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.start = time.monotonic() - state_dict["seconds"]
+
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         task = cast(Task, pl_module)
         line = {

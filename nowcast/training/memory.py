@@ -14,8 +14,8 @@ from nowcast.losses import Loss
 from nowcast.models import Forecaster
 from nowcast.models.footprint import Footprint, footprint
 from nowcast.tensors import Batch
-from nowcast.training.fit import a_task
 from nowcast.training.recipe import PLAIN, Recipe
+from nowcast.training.tasks import task_of
 
 __all__ = ["free_memory", "step_memory"]
 
@@ -44,7 +44,7 @@ def step_memory(
     """
 
     def trial(size: tuple[int, int], context: int, horizon: int) -> Tensor:
-        task = a_task(copy.deepcopy(forecaster), loss, recipe=replace(recipe, compiled=False)).to(device)
+        task = task_of(copy.deepcopy(forecaster), loss, recipe=replace(recipe, compiled=False)).to(device)
         frames = torch.rand(1, context, forecaster.context_channels, *size, device=device)
         target = torch.rand(1, horizon, forecaster.channels, *size, device=device)
         with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bfloat16"):

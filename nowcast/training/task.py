@@ -64,6 +64,8 @@ class Task(L.LightningModule, ABC):
         self._schedule: LambdaLR | None = None
         self._counted: list[Tensor] = []
         self._compiled = Compiled(forecaster) if recipe.compiled else None
+        self.sums: dict[str, tuple[Tensor, int]] = {}
+        """Of what the steps of this epoch told: each summed over its windows, and how many these were."""
 
     skipped: Tensor
     """Steps that were left out, those before a resume included."""
@@ -195,7 +197,8 @@ class Task(L.LightningModule, ABC):
 
     def log_loss(self, name: str, loss: Tensor, *, batch: int) -> None:
         """The mean over an epoch's steps, of `batch` windows each."""
-        self.log(name, loss, on_step=False, on_epoch=True, batch_size=batch)
+        total, windows = self.sums.get(name, (torch.zeros_like(loss), 0))
+        self.sums[name] = (total + batch * loss.detach(), windows + batch)
 
 
 def _is_fed_back(forecaster: Forecaster) -> TypeGuard[RecurrentForecaster]:

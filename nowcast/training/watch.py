@@ -1,20 +1,20 @@
-"""What watches over a training: which weights are kept, in what order windows come, how it ends before its time."""
+"""What watches over a training: in what order windows come, what an epoch's losses are, how it ends before its time."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
 import lightning as L
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping
 
+from nowcast.errors import StoppedError
 from nowcast.progress import tell
 from nowcast.training.task import Task
 
-__all__ = ["Best", "EpochOrders", "Interruptible", "Patience"]
+__all__ = ["EpochMeans", "EpochOrders", "Patience", "Signals"]
 
 
 class EpochOrders(L.Callback):
@@ -25,21 +25,24 @@ class EpochOrders(L.Callback):
         loader.set_epoch(trainer.current_epoch)
 
 
-class Best(ModelCheckpoint):
-    """Keeps the weights of the epoch with the least validation loss, among those where the task says it compares."""
+class EpochMeans(L.Callback):
+    """Logs the means of what the task's steps told in an epoch; a training that is taken up within one goes on."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(
-            folder,
-            filename="best",
-            monitor="validation",
-            enable_version_counter=False,
-            save_on_train_epoch_end=True,
-        )
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.task.sums.clear()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if cast(Task, pl_module).comparable:
-            super().on_train_epoch_end(trainer, pl_module)
+        for name, (total, windows) in self.task.sums.items():
+            pl_module.log(name, total / windows, batch_size=windows)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"sums": dict(self.task.sums)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.task.sums.update(state_dict["sums"])
 
 
 class Patience(EarlyStopping):
@@ -57,42 +60,50 @@ class Patience(EarlyStopping):
             super().on_train_epoch_end(trainer, pl_module)
 
 
-class Interruptible(L.Callback):
-    """Ctrl-C ends after the step in progress, and what was learnt is kept; a second Ctrl-C ends at once."""
+class Signals(L.Callback):
+    """SIGTERM and Ctrl-C ask for an end after the step in progress, with all kept; a second Ctrl-C ends at once.
 
-    def __init__(self) -> None:
-        self.interrupted = False
-        self._before: Any = None
+    Parameters
+    ----------
+    again
+        How to go on, as a command or in words.
+
+    Attributes
+    ----------
+    asked
+        The signal that came.
+    """
+
+    def __init__(self, again: str) -> None:
+        self.again = again
+        self.asked: signal.Signals | None = None
+        self._before: dict[signal.Signals, Any] = {}
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-        def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-            if self.interrupted:
-                raise KeyboardInterrupt
-            self.interrupted = True
-            trainer.should_stop = True
-            tell("interrupted: ending after this step, and keeping what was learnt (again to end at once)")
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        for number in self._before:
+            signal.signal(number, self._ask)  # in the place of Lightning's, which are set in between
 
-        self._before = signal.signal(signal.SIGINT, stop)
-
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        if self.interrupted:
-            trainer.should_stop = True
+    def _ask(self, number: int, frame: FrameType | None) -> None:
+        if self.asked is None:
+            self.asked = signal.Signals(number)
+            once_more = " (again to end at once)" if number == signal.SIGINT else ""
+            tell(f"{self.asked.name:<8} ending after this step, and keeping what was learnt{once_more}")
+        elif number == signal.SIGINT:
+            raise StoppedError(
+                "training ended at once; what was learnt since the last checkpoint is lost",
+                next_step=self.again,
+                signal=self.asked,
+            )
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         self.give_back()
 
     def give_back(self) -> None:
-        """Ctrl-C means again what it meant before."""
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)
-            self._before = None
+        """The signals mean again what they meant before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()

@@ -27,7 +27,7 @@ from nowcast.rollout import HALO
 from nowcast.tensors import Batch
 from nowcast.tiled import tiled_by_lead
 from nowcast.training import step_memory
-from nowcast.training.fit import a_task
+from nowcast.training.tasks import task_of
 
 PRESET: dict[str, Any] = {"hidden": (128,) * 4, "kernel": 5, "patch": 4, "blend": False}
 CASES: dict[str, tuple[str, dict[str, Any], int, int | None, bool]] = {
@@ -58,7 +58,7 @@ def one(name: str, part: str, given: argparse.Namespace) -> None:
     found: dict[str, float] = {}
     before = kilobytes("VmRSS")
     if part == "train":
-        task = a_task(network, loss)
+        task = task_of(network, loss)
         optimiser, _ = task.forecaster_optimiser()
         frames = torch.rand(batch, given.context + given.horizon, 1, *size)
         sample = Batch(

@@ -1,16 +1,21 @@
-"""Writes files in children that are killed, or that find the disk full: what `test_kills.py` drives, one line a task.
+"""Writes files in children that are killed, or that find the disk full: what the tests of kills drive, a line a task.
 
-In:  {"words": [...]} runs the command line; {"path": ..., "number": n, "kill_after": seconds or null} writes forecast n
+In:  {"words": [...]} runs the command line; {"path": ..., "number": n} writes forecast n; {"save": folder, "step": n}
+     writes checkpoints. With any of them: "kill_after": seconds, and "signal" if it is not SIGKILL; "inject", what
+     strace does at a system call; "obedient": permissions of files hold for root too
 Out: {"code": exit code, negative for a signal, "seconds": ..., "told": standard error}
+Modules to load once are the arguments.
 """
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -64,6 +69,53 @@ def observed(number: int) -> Any:
     return frames.rename(lead_time="time").assign_coords(time=("time", times, {"standard_name": "time"}))
 
 
+def save(folder: Path, step: int) -> None:
+    """The best weights and a state, as training writes them after so many steps."""
+    import torch
+
+    from nowcast.training.checkpoint_file import write
+    from nowcast.training.checkpoints import prune, step_path
+
+    torch.set_num_threads(1)
+    state = {"step": step, "weights": torch.full((100_000,), float(step))}
+    write(folder / "best.ckpt", state)
+    write(step_path(folder, step), state)
+    prune(folder, step)
+
+
+def _obey() -> None:
+    """Give up what lets root write where the permissions do not (capset(2), CAP_DAC_OVERRIDE)."""
+    header, sets = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    library = ctypes.CDLL(None, use_errno=True)
+    if library.capget(header, sets):
+        raise OSError(ctypes.get_errno(), "capget")
+    sets[0] &= ~0b110
+    sets[1] &= ~0b110
+    if library.capset(header, sets):
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+def _traced(child: int, inject: str) -> subprocess.Popen[str]:
+    """A strace that watches the child and does something to its system calls."""
+    words = [
+        "strace",
+        "-p",
+        str(child),
+        "-o",
+        os.devnull,
+        "-e",
+        "trace=" + inject.split(":")[0],
+        "-e",
+        "inject=" + inject,
+    ]
+    tracer = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    assert tracer.stderr is not None
+    for line in tracer.stderr:
+        if "attached" in line:
+            break
+    return tracer
+
+
 def _act(task: dict[str, Any]) -> int:
     import nowcast
 
@@ -73,12 +125,15 @@ def _act(task: dict[str, Any]) -> int:
         sys.argv = ["nowcast", *task["words"]]
         command()
         return 0
+    if "save" in task:
+        save(Path(task["save"]), task["step"])
+        return 0
     nowcast.write_cube(forecast(task["number"]), task["path"])
     return 0
 
 
 def main() -> None:
-    for name in LOADED:
+    for name in (*LOADED, *sys.argv[1:]):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     answers = os.fdopen(os.dup(1), "w")
@@ -87,12 +142,16 @@ def main() -> None:
         task = json.loads(line)
         with tempfile.TemporaryFile() as told:
             began = time.monotonic()
+            wait, go = os.pipe()
             child = os.fork()
             if child == 0:
                 os.dup2(told.fileno(), 2)
                 os.dup2(told.fileno(), 1)
+                os.read(wait, 1)
                 code = 1
                 try:
+                    if task.get("obedient"):
+                        _obey()
                     code = _act(task)
                 except SystemExit as end:
                     code = end.code if isinstance(end.code, int) else 1
@@ -100,10 +159,17 @@ def main() -> None:
                     traceback.print_exc()
                 sys.stderr.flush()
                 os._exit(code)
+            tracer = _traced(child, task["inject"]) if "inject" in task else None
+            os.write(go, b"!")
             if task.get("kill_after") is not None:
                 time.sleep(task["kill_after"])
-                os.kill(child, signal.SIGKILL)
+                os.kill(child, task.get("signal", signal.SIGKILL))
+                began = time.monotonic()
             code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+            os.close(wait)
+            os.close(go)
+            if tracer is not None:
+                tracer.communicate()
             told.seek(0)
             text = told.read().decode(errors="replace")
         answers.write(json.dumps({"code": code, "seconds": time.monotonic() - began, "told": text}) + "\n")

@@ -14,6 +14,7 @@ from nowcast import run
 from nowcast.errors import InputError
 from nowcast.run import folder
 from nowcast.tensors import Loader
+from nowcast.training.checkpoint_file import read
 
 QUICK: dict[str, Any] = {
     "context": 4,
@@ -69,9 +70,7 @@ def test_what_was_found_is_found_again_when_a_run_is_taken_up(
     told = QUICK | {"epochs": 3, "events": "motion", "augment": "auto"}
     run.fit(showers, run=tmp_path / "whole", **told)
     run.fit(showers, run=tmp_path / "parted", **told | {"epochs": 3, "max_minutes": None})
-    one, other = (
-        torch.load(tmp_path / name / "checkpoints" / "last.ckpt", weights_only=True) for name in ("whole", "parted")
-    )
+    one, other = (read(max((tmp_path / name / "checkpoints").glob("step-*.ckpt"))) for name in ("whole", "parted"))
     assert all(torch.equal(a, b) for a, b in zip(one["state_dict"].values(), other["state_dict"].values(), strict=True))
     monkeypatch.setattr("nowcast.run.emphasis.event_index", lambda *_, **__: pytest.fail("it was looked at again"))
     run.fit(showers, run=tmp_path / "parted", resume=True, epochs=4, progress=False)

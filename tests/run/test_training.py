@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 import xarray as xr
 
 import nowcast
 from nowcast import config, model_file, products, run
+from nowcast.errors import InputError
 from nowcast.run.circumstances import circumstances
 
 
@@ -67,16 +72,44 @@ def test_resuming_adds_epochs(showers: xr.DataArray, tmp_path: Path) -> None:
     assert "; resumed " in (place / "model_card.md").read_text()
 
 
-def test_ctrl_c_ends_well_with_a_model(showers: xr.DataArray, tmp_path: Path) -> None:
-    nowcast.write_cube(showers, tmp_path / "cube.zarr")
+def test_more_epochs_than_had_time_are_not_bound_by_that_time(showers: xr.DataArray, tmp_path: Path) -> None:
+    told: dict[str, Any] = {"run": tmp_path / "run", "progress": False}
+    run.fit(showers, max_minutes=0.002, hidden=[4], batch=4, **told)
+    begun = config.resolve(tmp_path / "run" / "config.yaml").training
+    assert (begun.epochs, begun.max_minutes) == (1, 0.002)
+    with pytest.raises(InputError, match="nothing is left to do") as caught:
+        run.fit(showers, resume=True, **told)
+    assert caught.value.next_step == "--epochs 2 to go on"
+    run.fit(showers, resume=True, epochs=2, **told)
+    assert len((tmp_path / "run" / "history.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("missing", ["model.safetensors", "scores.nc"])
+def test_what_was_learnt_and_not_scored_is_scored(showers: xr.DataArray, missing: str, tmp_path: Path) -> None:
+    """Ended between the last step and the end: without a model, or with one that has no verdict yet."""
+    place = tmp_path / "run"
+    told: dict[str, Any] = {"run": place, "epochs": 1, "progress": False}
+    scores = run.fit(showers, hidden=[4], batch=4, **told)
+    weights, card = model_file.load(place / "model.safetensors")
+    (place / missing).unlink()
+    if missing == "scores.nc":
+        model_file.save(place / "model.safetensors", weights, replace(card, verdict={}))
+    again = run.fit(showers, resume=True, **told)
+    xr.testing.assert_equal(again, scores)
+    others, told_of_it = model_file.load(place / "model.safetensors")
+    assert told_of_it.verdict == card.verdict
+    assert all(torch.equal(others.state_dict()[name], each) for name, each in weights.state_dict().items())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_all_and_tells_the_command_that_goes_on(
+    number: signal.Signals, showers: xr.DataArray, tmp_path: Path
+) -> None:
+    nowcast.write_cube(showers, tmp_path / "a cube.zarr")
     (tmp_path / "c.yaml").write_text("training: {patience: 1000}\nwindows: {context: 2, horizon: 2}\n")
-    words = ["fit", "cube.zarr", "--run", "run", "--config", "c.yaml", "--epochs", "500", "--hidden", "4"]
+    words = ["fit", "a cube.zarr", "--run", "run", "--config", "c.yaml", "--epochs", "500", "--hidden", "4"]
     with subprocess.Popen(
-        [sys.executable, "-m", "nowcast", *words],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-m", "nowcast", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as process:
         history = tmp_path / "run" / "history.jsonl"
         end = time.monotonic() + 60
@@ -85,15 +118,18 @@ def test_ctrl_c_ends_well_with_a_model(showers: xr.DataArray, tmp_path: Path) ->
                 break
             time.sleep(0.05)
         try:
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=60)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=60)
         finally:
             process.kill()
-    assert process.returncode == 0, err
-    assert "interrupted in epoch" in err
+    assert process.returncode == 128 + number, err
+    assert f"stopped: training ended by {number.name} after step" in err
     assert "Traceback" not in err
-    assert "cascade | persistence | advection | climatology" in out
-    lines = history.read_text().splitlines()
-    assert 1 <= len(lines) < 500
-    forecast = run.forecast(tmp_path / "cube.zarr", run=tmp_path / "run", progress=False)
+    command = "nowcast fit 'a cube.zarr' --resume --run run"
+    assert f"  next:   {command}\n" in err
+    done = len(history.read_text().splitlines())
+    assert 1 <= done < 500
+    again = [sys.executable, "-m", *shlex.split(command), "--epochs", str(done)]
+    subprocess.run(again, cwd=tmp_path, check=True, capture_output=True)
+    forecast = run.forecast(tmp_path / "a cube.zarr", run=tmp_path / "run", progress=False)
     assert np.isfinite(products.mean(forecast).values).all()

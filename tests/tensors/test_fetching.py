@@ -91,3 +91,24 @@ def test_processes_that_die_again_and_again_are_told(source: Source, monkeypatch
     with pytest.raises(MachineError, match=r"(?s)killed.*--workers 0"):
         fetcher.fetch(0, BLOCK).values()
     fetcher.close()
+
+
+def test_a_stopped_process_is_told_to_go_on(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nowcast.tensors.fetching.LONG", 0.2)
+    fetcher = InProcesses([source], 1)
+    fetcher.fetch(0, BLOCK).values()
+    os.kill(children(fetcher)[0], signal.SIGSTOP)
+    np.testing.assert_array_equal(fetcher.fetch(0, BLOCK).values(), source.read(*BLOCK[:3]))
+    os.kill(children(fetcher)[0], signal.SIGSTOP)
+    fetcher.close()
+
+
+def test_ctrl_c_is_not_for_the_reading_processes(source: Source) -> None:
+    fetcher = InProcesses([source], 1)
+    fetcher.fetch(0, BLOCK).values()
+    before = children(fetcher)
+    os.kill(before[0], signal.SIGINT)
+    time.sleep(0.2)
+    np.testing.assert_array_equal(fetcher.fetch(0, BLOCK).values(), source.read(*BLOCK[:3]))
+    assert children(fetcher) == before
+    fetcher.close()

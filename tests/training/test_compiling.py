@@ -20,8 +20,9 @@ from nowcast.models.recurrent import Teaching
 from nowcast.scaling import Scaler
 from nowcast.tensors import Batch, Windows, loader
 from nowcast.training import Budget, Curriculum, Recipe, fit, task
+from nowcast.training.checkpoint_file import read
 from nowcast.training.compiling import Compiled
-from nowcast.training.fit import a_task
+from nowcast.training.tasks import task_of
 from nowcast.windows import plan
 
 pytestmark = [pytest.mark.usefixtures("alone", "as_on_a_gpu")]
@@ -65,7 +66,7 @@ def backend(monkeypatch: pytest.MonkeyPatch) -> Counting:
 
 
 def losses(model: RecurrentForecaster, recipe: Recipe, windows: list[int]) -> list[float]:
-    made = a_task(model, mse, recipe=recipe, steps=10)
+    made = task_of(model, mse, recipe=recipe, steps=10)
     optimiser, schedule = made.forecaster_optimiser()
     found = []
     for step, count in enumerate(windows):
@@ -149,7 +150,7 @@ def test_a_whole_training_keeps_the_best_weights(backend: Counting, tmp_path: Pa
     assert outcome.epochs == 2
     assert outcome.best_validation < 1
     assert backend.given == 1, "16 windows: three batches of five, and one of one that is not compiled"
-    kept = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+    kept = read(tmp_path / "checkpoints" / "best.ckpt")["state_dict"]
     for name, value in model.state_dict().items():
         assert torch.equal(kept[f"forecaster.{name}"], value)
     assert not all(torch.equal(began[name], value) for name, value in model.state_dict().items())

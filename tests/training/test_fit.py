@@ -5,11 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import lightning as L
@@ -19,13 +16,13 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from nowcast.errors import InputError
+from nowcast.errors import InputError, StoppedError
 from nowcast.losses import mse
 from nowcast.models import ConvLSTM
 from nowcast.scaling import Scaler
 from nowcast.tensors import Loader, Windows, loader
-from nowcast.training import Budget, Outcome, Recipe, fit, plan_budget
-from nowcast.training.fit import DEFAULT_MINUTES, MOST_EPOCHS
+from nowcast.training import Budget, Outcome, Recipe, fit
+from nowcast.training.checkpoint_file import read
 from nowcast.windows import plan
 
 KEYS = {"epoch", "step", "training", "validation", "persistence", "learning_rate", "seconds"}
@@ -75,8 +72,12 @@ def fitted(folder: Path, model: ConvLSTM, *, epochs: int = 2, minutes: float | N
     return fit(model, loss, training, validation, recipe=recipe, folder=folder, budget=budget, resume=resume)
 
 
+def last_of(folder: Path) -> Path:
+    return max((folder / "checkpoints").glob("step-*.ckpt"))
+
+
 def weights(path: Path) -> dict[str, Tensor]:
-    state = torch.load(path, weights_only=True)["state_dict"]
+    state = read(path)["state_dict"]
     return {name.removeprefix("forecaster."): value for name, value in state.items()}
 
 
@@ -111,7 +112,8 @@ def test_the_history_has_a_line_an_epoch_with_the_documented_keys(tmp_path: Path
     assert [line["step"] for line in lines] == [6, 12, 18]
     assert all(set(line) == KEYS for line in lines)
     assert lines[-1]["persistence"] == pytest.approx(outcome.persistence)
-    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    kept = {f"step-{step:08}.ckpt" for step in (6, 12, 18)}
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"best.ckpt", *kept}
 
 
 def test_the_best_weights_stand_in_the_forecaster_not_the_last(tmp_path: Path) -> None:
@@ -125,7 +127,7 @@ def test_the_best_weights_stand_in_the_forecaster_not_the_last(tmp_path: Path) -
     outcome = fitted(tmp_path, model, epochs=3, loss=worse_and_worse)
     losses = [line["validation"] for line in read_history(tmp_path)]
     assert losses == sorted(losses)
-    best, last = (weights(tmp_path / "checkpoints" / f"{name}.ckpt") for name in ("best", "last"))
+    best, last = weights(tmp_path / "checkpoints" / "best.ckpt"), weights(last_of(tmp_path))
     assert same(model.state_dict(), best)
     assert not same(best, last)
     assert outcome.best_validation == pytest.approx(losses[0])
@@ -137,8 +139,8 @@ def test_without_validation_the_last_weights_stand_and_nothing_ends_it_early(tmp
     outcome = fitted(tmp_path, model, epochs=3, loaders=(training, None), patience=1, learning_rate=1e-9)
     assert outcome.ended == "all 3 epochs done"
     assert np.isnan(outcome.best_validation)
-    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"last.ckpt"}
-    assert same(weights(tmp_path / "checkpoints" / "last.ckpt"), model.state_dict())
+    assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
+    assert same(weights(last_of(tmp_path)), model.state_dict())
     assert all(set(line) == KEYS - {"validation", "persistence"} for line in read_history(tmp_path))
     again = fitted(tmp_path, network(), epochs=4, loaders=(loaders()[0], None), resume=True)
     assert again.epochs == 4
@@ -149,7 +151,7 @@ def test_without_validation_an_adversarial_training_ends_with_its_last_weights_t
     model = network()
     outcome = fitted(tmp_path, model, epochs=2, loaders=(loaders()[0], None), adversarial=0.01)
     assert outcome.ended == "all 2 epochs done"
-    last = weights(tmp_path / "checkpoints" / "last.ckpt")
+    last = weights(last_of(tmp_path))
     assert all(torch.equal(last[name], value) for name, value in model.state_dict().items())
 
 
@@ -188,10 +190,7 @@ def test_each_epoch_has_its_own_order(tmp_path: Path) -> None:
 
 # Taken up again
 
-AGAIN = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
 
-
-@AGAIN
 def test_it_is_taken_up_after_the_last_epoch_and_no_epoch_is_told_twice(tmp_path: Path) -> None:
     fitted(tmp_path, network(), epochs=2)
     before = (tmp_path / "history.jsonl").read_text().splitlines()
@@ -205,7 +204,6 @@ def test_it_is_taken_up_after_the_last_epoch_and_no_epoch_is_told_twice(tmp_path
     assert same(model.state_dict(), weights(tmp_path / "checkpoints" / "best.ckpt"))
 
 
-@AGAIN
 def test_a_training_in_two_halves_is_the_one_in_one_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = network()
     fitted(tmp_path / "whole", whole, epochs=4)
@@ -218,16 +216,43 @@ def test_a_training_in_two_halves_is_the_one_in_one_piece(tmp_path: Path, monkey
     rest = network(seed=9)
     fitted(tmp_path / "half", rest, epochs=4, minutes=5.0, resume=True)
     for one, other in zip(read_history(tmp_path / "whole"), read_history(tmp_path / "half"), strict=True):
-        for key in KEYS - {"seconds"}:
-            assert one[key] == pytest.approx(other[key], rel=1e-5), key
-    for name, value in whole.state_dict().items():
-        torch.testing.assert_close(rest.state_dict()[name], value)
+        assert {key: one[key] for key in KEYS - {"seconds"}} == {key: other[key] for key in KEYS - {"seconds"}}
+    assert same(whole.state_dict(), rest.state_dict())
 
 
-def test_without_a_checkpoint_there_is_nothing_to_take_up(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="nothing to resume") as caught:
-        fitted(tmp_path, network(), resume=True)
-    assert caught.value.next_step == "leave out --resume"
+def test_without_a_checkpoint_it_begins_at_its_first_step_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("nowcast.training.resuming.tell", told.append)
+    model, whole = network(), network()
+    assert fitted(tmp_path / "begun", model, resume=True).epochs == 2
+    assert told == ["resume   no checkpoint was written yet: the training begins at its first step"]
+    fitted(tmp_path / "whole", whole)
+    assert same(model.state_dict(), whole.state_dict())
+
+
+def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
+    one, other, less = network(), network(seed=5), network(seed=6)
+    outcome = fitted(tmp_path, one, epochs=3)
+    before = (tmp_path / "history.jsonl").read_bytes()
+    again = fitted(tmp_path, other, epochs=3, resume=True)
+    assert again.idle
+    assert not outcome.idle
+    assert (again.epochs, again.steps) == (outcome.epochs, outcome.steps)
+    assert (again.best_validation, again.persistence) == (outcome.best_validation, outcome.persistence)
+    assert same(one.state_dict(), other.state_dict())
+    assert fitted(tmp_path, less, epochs=2, resume=True).idle, "the way to a model when it shall end earlier"
+    assert same(one.state_dict(), less.state_dict())
+    assert (tmp_path / "history.jsonl").read_bytes() == before
+
+
+def test_what_ended_early_is_over_unless_more_is_asked_for(tmp_path: Path) -> None:
+    told: dict[str, Any] = {"learning_rate": 1e-12, "patience": 2}
+    assert fitted(tmp_path, network(), epochs=30, **told).epochs == 3
+    assert fitted(tmp_path, network(), epochs=30, resume=True, **told).idle
+    more = fitted(tmp_path, network(), epochs=31, resume=True, **told)
+    assert (more.idle, more.epochs) == (False, 4)
 
 
 # Ends before its time
@@ -240,47 +265,48 @@ def test_it_ends_when_validation_gets_no_better(tmp_path: Path) -> None:
     assert len(read_history(tmp_path)) == 3
 
 
-def test_an_interrupt_keeps_what_was_learnt_and_says_so(tmp_path: Path) -> None:
-    seen = {"steps": 0}
+class Sending:
+    """A loss in whose n-th call signals come."""
 
-    def loss(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        if prediction.requires_grad:
-            seen["steps"] += 1
-            if seen["steps"] == 9:  # within the second epoch of six steps
-                os.kill(os.getpid(), signal.SIGINT)
+    def __init__(self, at: int, *numbers: signal.Signals) -> None:
+        self.left, self.numbers = at, numbers
+
+    def __call__(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        self.left -= 1
+        if self.left == 0:
+            for number in self.numbers:
+                os.kill(os.getpid(), number)
         return mse(prediction, target, weight)
 
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("at", "step"), [(3, 3), (6, 6), (8, 6), (6 + 2 * 2 + 2, 8)])
+def test_a_signal_keeps_all_and_the_rest_is_what_it_would_have_been(
+    number: signal.Signals, at: int, step: int, tmp_path: Path
+) -> None:
+    """Within an epoch, in its last step, in its validation, and in the second epoch."""
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(StoppedError, match=rf"by {number.name} after step {step} of 12") as caught:
+        fitted(tmp_path / "parts", network(), loss=Sending(at, number))
+    assert caught.value.exit_code == 128 + number
+    assert str(tmp_path / "parts" / "checkpoints" / f"step-{step:08}.ckpt") in str(caught.value)
+    assert caught.value.next_step == "the same call with resume=True"
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
+    model, whole = network(), network()
+    assert fitted(tmp_path / "parts", model, resume=True).ended == "all 2 epochs done"
+    fitted(tmp_path / "whole", whole)
+    assert same(model.state_dict(), whole.state_dict())
+    one, other = (read_history(tmp_path / name) for name in ("whole", "parts"))
+    assert [{**line, "seconds": 0} for line in one] == [{**line, "seconds": 0} for line in other]
+
+
+def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
     before = signal.getsignal(signal.SIGINT)
-    model = network()
-    outcome = fitted(tmp_path, model, epochs=50, loss=loss)
-    assert outcome.ended.startswith("interrupted in epoch 2")
-    assert seen["steps"] == 9
+    with pytest.raises(StoppedError, match="at once") as caught:
+        fitted(tmp_path, network(), loss=Sending(9, signal.SIGINT, signal.SIGTERM, signal.SIGINT))
+    assert caught.value.exit_code == 130
     assert signal.getsignal(signal.SIGINT) is before
-    assert same(model.state_dict(), weights(tmp_path / "checkpoints" / "best.ckpt"))
-    assert np.isfinite(outcome.best_validation)
-
-
-@AGAIN
-def test_an_interrupted_run_can_be_taken_up(tmp_path: Path) -> None:
-    stop = threading.Event()
-
-    def loss(prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        if stop.is_set():
-            stop.clear()
-            sender = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT))
-            sender.start()
-            sender.join()
-        return mse(prediction, target, weight)
-
-    training, validation = loaders()
-    passes = iter(range(1000))
-    model = network()
-    model.register_forward_hook(lambda *_: stop.set() if next(passes) == 10 else None)
-    outcome = fitted(tmp_path, model, epochs=4, loss=loss, loaders=(training, validation))
-    assert outcome.ended.startswith("interrupted")
-    again = fitted(tmp_path, network(seed=3), epochs=4, resume=True)
-    assert again.ended == "all 4 epochs done"
-    assert [line["epoch"] for line in read_history(tmp_path)] == [1, 2, 3, 4]
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} <= {"best.ckpt", "step-00000006.ckpt"}
 
 
 def test_the_minutes_end_it(tmp_path: Path) -> None:
@@ -316,62 +342,6 @@ def test_a_validation_loss_that_is_not_finite_ends_it_in_words(tmp_path: Path) -
     outcome = fitted(tmp_path, network(), epochs=5, loaders=(loaders()[0], loader(windows, batch=4, shuffle=False)))
     assert "validation" in outcome.ended
     assert "finite" in outcome.ended
-
-
-# How long
-
-
-def test_epochs_that_are_asked_for_are_the_budget() -> None:
-    assert plan_budget(network(), mse, *loaders(), epochs=7) == Budget(7, None, "as asked")
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step takes two seconds."""
-    ticks = iter(range(0, 10**6, 2))
-    module = sys.modules["nowcast.training.fit"]  # the package's own `fit` is the function
-    monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))
-
-
-@pytest.mark.usefixtures("clock")
-def test_the_time_there_is_settles_the_epochs() -> None:
-    training, validation = loaders()
-    epoch = 2 * (len(training) + len(validation) / 3)
-    free = plan_budget(network(), mse, training, validation)
-    assert free.epochs == min(MOST_EPOCHS, int(0.95 * DEFAULT_MINUTES * 60 / epoch))
-    assert free.minutes == 1.5 * DEFAULT_MINUTES
-    assert free.reason.startswith("2.00 s a step")
-    hour = plan_budget(network(), mse, training, validation, max_minutes=10)
-    assert hour.epochs == int(0.95 * 600 / epoch)
-    assert hour.minutes == 10
-    assert plan_budget(network(), mse, training, validation, max_minutes=0.01).epochs == 1
-    assert plan_budget(network(), mse, training, validation, max_minutes=1e6).epochs == MOST_EPOCHS
-    both = plan_budget(network(), mse, training, validation, epochs=3, max_minutes=10)
-    assert (both.epochs, both.minutes) == (3, 10)
-    assert plan_budget(network(), mse, training, validation, epochs=99999, max_minutes=10).epochs == hour.epochs
-
-
-def test_epochs_without_validation_take_less_of_the_time(clock: None) -> None:
-    training, validation = loaders()
-    with_it, without = (plan_budget(network(), mse, training, other, max_minutes=10) for other in (validation, None))
-    assert without.epochs > with_it.epochs
-
-
-def test_trying_a_step_changes_no_weight() -> None:
-    model = network()
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    plan_budget(model, mse, *loaders())
-    assert same(model.state_dict(), before)
-    assert all(parameter.grad is None for parameter in model.parameters())
-
-
-@pytest.mark.parametrize(
-    ("keywords", "said"),
-    [({"epochs": 0}, "--epochs must be above 0"), ({"max_minutes": -1.0}, "--max-minutes must be above 0")],
-)
-def test_no_epoch_and_no_time_are_refused(keywords: dict[str, Any], said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        plan_budget(network(), mse, *loaders(), **keywords)
 
 
 def test_an_unknown_optimiser_is_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 import torch
 
 from nowcast.training.history import History, as_table, rows_of
+from nowcast.training.recipe import PLAIN
 
 
 def trainer_at(epoch: int, **metrics: float) -> Any:
@@ -27,7 +28,7 @@ def trainer_at(epoch: int, **metrics: float) -> Any:
 
 def task_at(step: int) -> Any:
     """As much of a Task as the history looks at."""
-    return SimpleNamespace(taken=step)
+    return SimpleNamespace(taken=step, recipe=PLAIN)
 
 
 def test_an_epoch_is_a_line_with_all_that_was_logged(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from nowcast.models import ConvLSTM, PredRNN
 from nowcast.models.footprint import _Held
 from nowcast.tensors import Batch
 from nowcast.training import Curriculum, Recipe, free_memory, step_memory
-from nowcast.training.fit import a_task
+from nowcast.training.tasks import task_of
 
 
 @pytest.mark.parametrize("adversarial", [None, 0.01])
@@ -20,7 +20,7 @@ def test_it_is_what_a_step_holds(loss: str, adversarial: float | None) -> None:
     model, wanted = ConvLSTM(hidden=(16, 16)), mixture({loss: 1.0})
     recipe = Recipe(adversarial=adversarial)
     told = step_memory(model, wanted, recipe=recipe, least=11).bytes(pixels=2 * 64 * 64, context=4, horizon=3)
-    task = a_task(model, wanted, recipe=recipe)
+    task = task_of(model, wanted, recipe=recipe)
     batch = Batch(torch.rand(2, 4, 1, 64, 64), torch.rand(2, 3, 1, 64, 64), torch.ones(2, 3, 1, 64, 64))
     with _Held() as held:
         task.rehearse(batch)

@@ -27,8 +27,6 @@ from nowcast.windows import plan
 
 pytestmark = pytest.mark.usefixtures("alone")
 
-AGAIN = pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
-
 
 @pytest.fixture(scope="module")
 def echoes() -> xr.DataArray:
@@ -54,7 +52,6 @@ def fitted(folder: Path, cube: xr.DataArray, *, model: ConvLSTM | None = None, e
     return fit(model or network(), loss, *loaders(cube), recipe=recipe, folder=folder, budget=budget, resume=resume)
 
 
-@AGAIN
 @pytest.mark.parametrize("adversarial", [None, 0.01])
 def test_it_learns_much_the_same_and_goes_on(adversarial: float | None, echoes: xr.DataArray, tmp_path: Path) -> None:
     """Measured: losses within 0.0005 of those in single precision."""
@@ -136,7 +133,6 @@ def run_of(cube: xr.DataArray, place: Path, **told: Any) -> xr.Dataset:
     return nowcast.fit(cube, run=place, **{"hidden": [4], "epochs": 1, "batch": 4, "progress": False, **told})
 
 
-@AGAIN
 def test_a_run_goes_on_as_it_was_begun_or_says_so(echoes: xr.DataArray, tmp_path: Path) -> None:
     for begun, other in (("bfloat16", "float32"), ("float32", "bfloat16")):
         place = tmp_path / begun

@@ -170,13 +170,14 @@ def test_a_context_of_one_frame_has_nothing_to_foretell() -> None:
     assert answer.wanted is answer.pixels
 
 
-def test_what_is_logged_is_the_loss_of_the_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
-    one, logged = task(Next(by=0.0)), {}
-    monkeypatch.setattr(one, "log", lambda name, value, **_: logged.update({name: value.item()}))
+def test_what_is_logged_is_the_loss_of_the_horizon() -> None:
+    one = task(Next(by=0.0))
     given = counting()
     given.context[:, 1:] = 9
     one.training_step(given, 0)
-    assert logged == {"training": pytest.approx(one.answer(given).pixels.item())}
+    (total, windows) = one.sums.pop("training")
+    assert total.item() / windows == pytest.approx(one.answer(given).pixels.item())
+    assert one.sums == {}
 
 
 @pytest.mark.parametrize("adversarial", [False, True])
@@ -242,7 +243,6 @@ def history(folder: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
 
 
-@pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists and is not empty")
 @pytest.mark.parametrize("adversarial", [None, 0.01])
 @pytest.mark.parametrize("method", METHODS)
 def test_a_taught_training_in_two_pieces_is_the_one_in_one_piece(

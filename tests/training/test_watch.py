@@ -1,4 +1,4 @@
-"""Which epochs are judged, and how Ctrl-C ends a training."""
+"""Which epochs are judged, and how signals end a training."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from nowcast.errors import StoppedError
 from nowcast.progress import quiet
-from nowcast.training.watch import Best, Interruptible, Patience
+from nowcast.training.watch import Patience, Signals
 
 
 def trainer_at(epoch: int, **metrics: float) -> Any:
@@ -29,17 +29,12 @@ def trainer_at(epoch: int, **metrics: float) -> Any:
     )
 
 
-@pytest.mark.parametrize("callback", [Best, Patience])
-def test_epochs_that_do_not_compare_are_not_judged(
-    callback: type[Best | Patience], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_epochs_that_do_not_compare_are_no_reason_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     judged: list[Any] = []
-    parent = callback.__mro__[1]
-    monkeypatch.setattr(parent, "on_train_epoch_end", lambda self, trainer, task: judged.append(task))
-    made = Best(tmp_path) if callback is Best else Patience(3)
+    monkeypatch.setattr(Patience.__mro__[1], "on_train_epoch_end", lambda self, trainer, task: judged.append(task))
     tasks = [SimpleNamespace(comparable=comparable, free=True) for comparable in (False, True)]
     for task in tasks:
-        made.on_train_epoch_end(trainer_at(0), task)  # type: ignore[arg-type]
+        Patience(3).on_train_epoch_end(trainer_at(0), task)  # type: ignore[arg-type]
     assert judged == tasks[1:]
 
 
@@ -52,33 +47,27 @@ def test_patience_begins_when_the_truth_is_no_longer_shown(monkeypatch: pytest.M
 
 
 @pytest.fixture
-def interruptible() -> Iterator[tuple[Interruptible, Any]]:
-    before = signal.getsignal(signal.SIGINT)
-    callback, trainer = Interruptible(), trainer_at(0)
+def signals() -> Iterator[Signals]:
+    before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    callback = Signals("the same again")
     with quiet():
-        callback.on_fit_start(trainer, None)  # type: ignore[arg-type]
-        yield callback, trainer
-        callback.teardown(trainer, None, "fit")  # type: ignore[arg-type]
-    assert signal.getsignal(signal.SIGINT) is before
+        callback.on_fit_start(trainer_at(0), None)  # type: ignore[arg-type]
+        callback.on_train_start(trainer_at(0), None)  # type: ignore[arg-type]
+        yield callback
+        callback.teardown(trainer_at(0), None, "fit")  # type: ignore[arg-type]
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == before
 
 
-def test_the_first_interrupt_asks_for_an_end_and_the_second_ends(interruptible: tuple[Interruptible, Any]) -> None:
-    callback, trainer = interruptible
-    os.kill(os.getpid(), signal.SIGINT)
-    assert callback.interrupted
-    assert trainer.should_stop
-    with pytest.raises(KeyboardInterrupt):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_for_an_end_and_a_second_interrupt_ends(number: signal.Signals, signals: Signals) -> None:
+    assert signals.asked is None
+    os.kill(os.getpid(), number)
+    assert signals.asked == number
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(StoppedError, match="at once") as caught:
         os.kill(os.getpid(), signal.SIGINT)
-
-
-def test_what_clears_the_request_does_not_lose_it(interruptible: tuple[Interruptible, Any]) -> None:
-    callback, trainer = interruptible
-    callback.on_train_batch_end(trainer, None, None, None, 0)  # type: ignore[arg-type]
-    assert not trainer.should_stop
-    os.kill(os.getpid(), signal.SIGINT)
-    trainer.should_stop = False
-    callback.on_train_batch_end(trainer, None, None, None, 1)  # type: ignore[arg-type]
-    assert trainer.should_stop
+    assert caught.value.next_step == "the same again"
+    assert caught.value.exit_code == 128 + number
 
 
 def test_in_another_thread_signals_are_left_alone() -> None:
@@ -86,8 +75,9 @@ def test_in_another_thread_signals_are_left_alone() -> None:
     seen = []
 
     def other() -> None:
-        callback = Interruptible()
+        callback = Signals("")
         callback.on_fit_start(trainer_at(0), None)  # type: ignore[arg-type]
+        callback.on_train_start(trainer_at(0), None)  # type: ignore[arg-type]
         seen.append(signal.getsignal(signal.SIGINT))
         callback.teardown(trainer_at(0), None, "fit")  # type: ignore[arg-type]
 
