@@ -1,4 +1,4 @@
-"""The page of commands, written from the command line itself."""
+"""The pages of commands and of settings, written from the command line and the settings themselves."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 def _with_commands(_: Any, name: str, source: list[str]) -> None:
     if name == "reference/commands":
         source[0] = source[0].replace("<!-- commands -->", _commands())
+    if name == "reference/settings":
+        source[0] = source[0].replace("<!-- settings -->", _settings())
 
 
 def _commands() -> str:
@@ -46,6 +48,12 @@ def _table(params: list[Any]) -> list[str]:
             words = words.replace(sign, spelt)
         rows.append(f"| `{shown.replace('|', ' or ')}` | {words} |")
     return ["| | |", "|---|---|", *rows]
+
+
+def _settings() -> str:
+    from nowcast.config import explained
+
+    return f"```yaml\n{explained()}```\n"
 
 
 def setup(app: Any) -> dict[str, bool]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nowcast.cli.benchmarking import benchmark
+from nowcast.cli.configuring import config
 from nowcast.cli.converting import convert
 from nowcast.cli.demonstrating import demo
+from nowcast.cli.diagnosing import doctor
 from nowcast.cli.ending import main
 from nowcast.cli.evaluating import evaluate
 from nowcast.cli.fitting import fit
@@ -26,6 +28,8 @@ EXAMPLES: dict[Callable[..., None], str] = {
     forecast: "nowcast forecast radar.zarr -o forecast.nc",
     evaluate: "nowcast evaluate forecast.nc radar.zarr -o scores.nc --picture forecast.png",
     report: "nowcast report runs/radar-20260501-120000",
+    config: "nowcast config radar > my.yaml",
+    doctor: "nowcast doctor --json",
     benchmark: "nowcast benchmark moving-mnist-drawn -o result.json",
 }
 """Of each verb what may be typed, in the order of the help."""

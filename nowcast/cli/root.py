@@ -19,7 +19,7 @@ app = typer.Typer(
 
 def _show_version(asked: bool) -> None:
     if asked:
-        from nowcast.cli.versions import versions
+        from nowcast.installed import versions
 
         for name, version in versions().items():
             typer.echo(f"{name:<12} {version}")

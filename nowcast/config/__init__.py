@@ -5,6 +5,7 @@ Configuration stops at `nowcast.run`: the rooms below take plain keywords.
 
 from __future__ import annotations
 
+from nowcast.config.explaining import explained
 from nowcast.config.reading import dump, flat, resolve
 from nowcast.config.settings import (
     FLAGS,
@@ -22,6 +23,7 @@ from nowcast.config.settings import (
     Training,
     Windows,
 )
+from nowcast.config.shipped import shipped, text_of
 
 __all__ = [
     "FLAGS",
@@ -39,6 +41,9 @@ __all__ = [
     "Training",
     "Windows",
     "dump",
+    "explained",
     "flat",
     "resolve",
+    "shipped",
+    "text_of",
 ]

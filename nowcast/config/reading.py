@@ -41,7 +41,7 @@ def resolve(path: str | os.PathLike[str] | None = None, flags: Mapping[str, Any]
         raise InputError(
             f"{path or 'the options'}: {error.error_count()} setting(s) are not right; nothing was done",
             found="\n          ".join(_explain(error, set(given))),
-            next_step="every setting with its meaning: configs/radar.yaml",
+            next_step="every setting with its meaning: nowcast config --all",
         ) from error
 
 

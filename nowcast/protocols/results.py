@@ -9,8 +9,9 @@ from typing import Any
 
 from nowcast.description.hashing import plain_hash
 from nowcast.errors import InputError
+from nowcast.installed import versions
+from nowcast.machine import hardware
 from nowcast.protocols.schema import Csi, Errors, Metrics, Psnr, Ssim
-from nowcast.run.machine import hardware, versions
 
 __all__ = ["DIGITS", "assembled", "circumstances", "definitions", "differences", "rounded", "summary"]
 

@@ -14,12 +14,13 @@ from typing import Any
 
 import xarray as xr
 
+from nowcast import machine
 from nowcast.atomic import write_text
 from nowcast.cube import DATASET_PREFIX
 from nowcast.description.hashing import fingerprint
+from nowcast.installed import versions
 from nowcast.run.checkout import checkouts
 from nowcast.run.folder import CIRCUMSTANCES
-from nowcast.run.machine import hardware, machine, versions
 
 __all__ = ["Durations", "begun_on", "circumstances", "licences", "paths_of", "taken_up"]
 
@@ -102,7 +103,7 @@ class Durations:
 
 
 def _surroundings() -> dict[str, Any]:
-    return {"hardware": hardware(), "machine": machine(), "versions": versions(), "git": checkouts()}
+    return {"hardware": machine.hardware(), "machine": machine.described(), "versions": versions(), "git": checkouts()}
 
 
 def _now() -> str:

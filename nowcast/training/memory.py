@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-import os
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from nowcast import machine
 from nowcast.losses import Loss
 from nowcast.models import Forecaster
 from nowcast.models.footprint import Footprint, footprint
@@ -61,31 +60,4 @@ def free_memory(device: str = "cpu") -> int | None:
     """Bytes that a program may still take, or None where the machine does not say."""
     if device == "cuda":
         return torch.cuda.mem_get_info()[0]
-    found = [_available(), _left_to_the_group()]
-    return min((each for each in found if each is not None), default=None)
-
-
-def _available() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration, ValueError):
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None
-
-
-def _left_to_the_group() -> int | None:
-    """Below the limit of a container."""
-    for most, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        try:
-            limit, taken = (int((Path("/sys/fs/cgroup") / name).read_text()) for name in (most, used))
-        except (OSError, ValueError):  # no such group, or "max"
-            continue
-        return max(0, limit - taken)
-    return None
+    return machine.free_memory()
