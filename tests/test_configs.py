@@ -49,7 +49,7 @@ WORLDS: dict[str, Callable[[Path], Path]] = {
 }
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", ["radar", "satellite", "microscopy", pytest.param("video", marks=pytest.mark.slow)])
 def test_the_config_of_a_world_reads_its_file_and_fits(world: str, tmp_path: Path) -> None:
     if world == "video":
         pytest.importorskip("av")
