@@ -1,6 +1,6 @@
-"""Weather radar, from a cube to a scored forecast, in Python: `python examples/radar.py [PATH...] [--minutes M]`.
+"""Weather radar, from files to a scored forecast: `python examples/radar.py [PATH...] [--minutes M]`.
 
-Without a path it takes a synthetic cube. What it writes lies in the folder `radar-example`.
+Without a path it writes a file of synthetic echoes. What it writes lies in the folder `radar-example`.
 """
 
 from __future__ import annotations
@@ -8,43 +8,39 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 import nowcast
 from nowcast.datasets import advected_echoes
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("paths", nargs="*", help="files or a store of one radar; synthetic echoes if none")
-    parser.add_argument("--minutes", type=float, default=2.0, help="the longest that training may take")
+    parser.add_argument("paths", nargs="*", help="files or a store of one radar; a synthetic file if none")
+    parser.add_argument("--minutes", type=float, default=0.4, help="the longest that training may take")
     arguments = parser.parse_args()
     out = Path("radar-example")
     out.mkdir(exist_ok=True)
+    paths = arguments.paths or [nowcast.write_cube(advected_echoes(frames=80, size=64), out / "radar.nc")]
 
-    # A file opens as a cube: a lazy xarray.DataArray with dims (time, channel, y, x).
-    cube = nowcast.open_cube(arguments.paths) if arguments.paths else advected_echoes(frames=120, size=96)
-    print(cube)
+    # A file opens as a cube: a lazy xarray.DataArray with dims (time, channel, y, x). Its methods lie under `.nowcast`.
+    cube = nowcast.open_cube(paths)
+    print(cube.nowcast.describe())
 
-    # Train on the first part of its time; the scores are those of the last part, beside baselines.
-    run = out / f"run-{len(list(out.glob('run-*'))) + 1}"
-    scores = nowcast.fit(cube, run=run, max_minutes=arguments.minutes)
-    print(scores["mse"].to_pandas().round(4))
+    # Train on the first part of its time; the verdict is of the last part, beside baselines.
+    place = out / f"run-{len(list(out.glob('run-*'))) + 1}"
+    trained = cube.nowcast.fit(run=place, max_minutes=arguments.minutes)
+    print(*trained.verdict, sep="\n")
 
-    # Forecast from a time whose future is known, write it, and open it as anybody would.
-    reference = cube["time"].values[-1 - scores.sizes["lead_time"]]
-    forecast = nowcast.forecast(cube, run=run, at=reference)
+    # Forecast from a time whose future is known, and write it as CF-NetCDF that anybody can open.
+    reference = cube["time"].values[-1 - trained.scores.sizes["lead_time"]]
+    forecast = trained.forecast(cube, at=reference)
     path = nowcast.write_cube(forecast, out / "forecast.nc")
     assert (forecast["valid_time"] == forecast["forecast_reference_time"] + forecast["lead_time"]).all()
 
-    # Score that one forecast, and draw it below the truth and over the baselines.
-    own = nowcast.evaluate(path, cube, picture=out / "forecast.png")
-    for baseline in ("persistence", "advection"):
-        better = own["mse"].sel(forecaster="cascade") < own["mse"].sel(forecaster=baseline)
-        print(f"smaller error than {baseline} at {int(better.sum())} of {better.size} lead times")
-    print(
-        f"the forecast from {np.datetime_as_string(reference, 'm')} lies in {path}, its picture in {out}/forecast.png"
-    )
+    # Score that one forecast, and let it move beside the truth.
+    print(cube.nowcast.score(path))
+    picture = cube.nowcast.animate(forecast).save(out / "forecast.gif")
+    print(f"the forecast lies in {path}, moving beside the truth in {picture}")
+    print(f"next: nowcast forecast {paths[0]} --run {place} -o {out}/newest.nc")
 
 
 if __name__ == "__main__":

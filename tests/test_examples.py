@@ -1,8 +1,9 @@
-"""Every example runs, in a folder of its own, on smaller data with shorter training."""
+"""Every example runs, in a folder of its own, on small data with short training; so does what it says is next."""
 
 from __future__ import annotations
 
 import runpy
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 import tifffile
 import xarray as xr
+from typer.testing import CliRunner
 
-from nowcast import datasets, open_cube
+from nowcast import cli, datasets, open_cube
 from nowcast.readers import open_forecast
 
 FOLDER = Path(__file__).parent.parent / "examples"
@@ -47,6 +49,21 @@ def told(small: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return run
 
 
+def assert_next_is_typed(out: str, place: Path) -> None:
+    """The last lines name a moving picture and a command, which does what it says."""
+    assert (place / "forecast.gif").read_bytes().startswith(b"GIF8")
+    *_, before, last = out.splitlines()
+    assert f"{place}/forecast.gif" in before
+    assert last.startswith("next: nowcast ")
+    typed = CliRunner().invoke(cli.app, shlex.split(last.removeprefix("next: nowcast ")))
+    assert typed.exit_code == 0, typed.output
+
+
+def assert_judged(out: str) -> None:
+    for name in ("cascade", "persistence", "advection"):
+        assert f" {name}" in out
+
+
 def assert_judged_and_reported(out: str, folder: str) -> None:
     for baseline in ("persistence", "advection"):
         assert f"the test part: smaller error than {baseline} at " in out
@@ -56,15 +73,21 @@ def assert_judged_and_reported(out: str, folder: str) -> None:
 
 
 def test_radar(told: Callable[[str], str]) -> None:
-    assert "radar-example/forecast.nc" in told("radar.py")
+    out = told("radar.py")
+    assert_judged(out)
+    assert_next_is_typed(out, Path("radar-example"))
     with xr.open_dataset("radar-example/forecast.nc") as forecast:
         assert (forecast["valid_time"] == forecast["forecast_reference_time"] + forecast["lead_time"]).all()
-    assert Path("radar-example/forecast.png").read_bytes().startswith(b"\x89PNG")
+    newest = open_forecast("radar-example/newest.nc")
+    assert newest["forecast_reference_time"].values[0] == open_cube("radar-example/radar.nc")["time"].values[-1]
 
 
 def test_satellite(told: Callable[[str], str]) -> None:
     out = told("satellite.py")
-    assert_judged_and_reported(out, "satellite-example")
+    assert_judged(out)
+    assert_next_is_typed(out, Path("satellite-example"))
+    assert "<html" in Path("satellite-example/run-1/report.html").read_text()
+    assert "hold blocks of exactly 0 with straight edges" in out
     cube = open_cube("satellite-example/satellite.nc", missing_value=0)
     lost = cube.isnull().mean(("channel", "y", "x"))
     assert lost[4] == lost[13] > 0
