@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nowcast.run import forecast as forecast
     from nowcast.run import inspect as inspect
     from nowcast.run import open_run as open_run
+    from nowcast.run import tune as tune
     from nowcast.writers import write_cube as write_cube
 
 __version__ = "0.1.0"
@@ -29,9 +30,10 @@ _HOMES = {
     "evaluate": "nowcast.run",
     "inspect": "nowcast.run",
     "open_run": "nowcast.run",
+    "tune": "nowcast.run",
 }
 
-__all__ = ["__version__", "evaluate", "fit", "forecast", "inspect", "open_cube", "open_run", "write_cube"]
+__all__ = ["__version__", "evaluate", "fit", "forecast", "inspect", "open_cube", "open_run", "tune", "write_cube"]
 
 
 def __getattr__(name: str) -> Any:

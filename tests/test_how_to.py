@@ -246,3 +246,31 @@ def test_the_notebook_page_runs_cell_by_cell(tmp_path: Path, monkeypatch: pytest
     assert Path("forecast.gif").read_bytes().startswith(b"GIF8")
     assert Path("newest.nc").is_file()
     assert Path("radar-run/report.html").is_file()
+
+
+def test_the_page_on_tuning(typed: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("optuna", reason="the extra tune is not installed: pip install 'nowcast[tune]'")
+    pytest.importorskip("tensorboard", reason="the extra track is not installed: pip install 'nowcast[track]'")
+    page = ROOT / "docs" / "how_to" / "tune.md"
+    monkeypatch.chdir(tmp_path)
+    nowcast.write_cube(advected_echoes(frames=60, size=32).coarsen(y=2, x=2).mean().astype("float32"), "radar.zarr")
+    small = {
+        "tune": ["--hidden", "4", "--context", "3", "--horizon", "2", "--model", "convlstm", "--epochs", "1"],
+        "fit": ["--epochs", "1", "--model", "convlstm", "--hidden", "4", "--context", "3", "--horizon", "2"],
+    }
+    for line in "".join(blocks(page, "sh")).strip().splitlines():
+        program, verb, *words = shlex.split(line)
+        if program != "nowcast":
+            continue
+        fewer = [{"20": "2", "30": "3"}.get(word, word) for word in words] if verb == "tune" else words
+        ended = typed(verb, *fewer, *small[verb])
+        assert ended.code == 0, ended.err
+    assert len(list(Path("runs/search/trials").iterdir())) == 3
+    assert list(Path("runs/watched/tensorboard").iterdir())
+    for name in re.findall(r"^\| `(\S+?)/?` \|", page.read_text(), flags=re.M):
+        assert name.startswith(("cascade", "convlstm")) or Path("runs/search", name).exists(), name
+    names: dict[str, Any] = {}
+    for block in blocks(page):
+        exec(compile(block, str(page), "exec"), names)
+    assert names["tuned"].best.score < 2
+    assert Path("logged").is_dir()

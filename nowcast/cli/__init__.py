@@ -16,6 +16,7 @@ from nowcast.cli.forecasting import forecast
 from nowcast.cli.inspecting import inspect
 from nowcast.cli.reporting import report
 from nowcast.cli.root import app
+from nowcast.cli.tuning import tune
 from nowcast.cli.usage import Trains, Verb
 
 __all__ = ["app", "main"]
@@ -25,6 +26,7 @@ EXAMPLES: dict[Callable[..., None], str] = {
     inspect: "nowcast inspect 'radar/*.nc' --since 2026-05-01",
     convert: "nowcast convert stack.tif cube.zarr --axes TYX --time-step 5min",
     fit: "nowcast fit radar.zarr --max-minutes 10",
+    tune: "nowcast tune radar.zarr --trials 20 --max-minutes 60",
     forecast: "nowcast forecast radar.zarr -o forecast.nc",
     evaluate: "nowcast evaluate forecast.nc radar.zarr -o scores.nc --picture forecast.png",
     report: "nowcast report runs/radar-20260501-120000",

@@ -5,7 +5,17 @@ from __future__ import annotations
 from nowcast.report.inline import described
 from nowcast.report.pictures import frames_seen, picture
 from nowcast.report.score_table import ScoreTable
-from nowcast.report.tables import description_table, score_table
+from nowcast.report.tables import description_table, plain_table, score_table
 from nowcast.report.verdicts import losses, verdict
 
-__all__ = ["ScoreTable", "described", "description_table", "frames_seen", "losses", "picture", "score_table", "verdict"]
+__all__ = [
+    "ScoreTable",
+    "described",
+    "description_table",
+    "frames_seen",
+    "losses",
+    "picture",
+    "plain_table",
+    "score_table",
+    "verdict",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,15 @@ from nowcast.description import Description
 from nowcast.errors import printable
 from nowcast.report.wording import lead_texts
 
-__all__ = ["Column", "description_rows", "description_table", "leads_shown", "score_columns", "score_table"]
+__all__ = [
+    "Column",
+    "description_rows",
+    "description_table",
+    "leads_shown",
+    "plain_table",
+    "score_columns",
+    "score_table",
+]
 
 MOST_LEADS = 6
 """Lead times that a terminal shows; the table that is kept has all."""
@@ -106,6 +114,24 @@ def score_columns(scores: xr.Dataset) -> list[Column]:
         fss = scores["fss"].sel(threshold=levels[0], scale=scale)
         columns.append(Column(f"FSS {scale}\n≥ {levels[0]:g}", fss, True, ".3f"))
     return columns
+
+
+def plain_table(rows: Sequence[Mapping[str, Any]], *, title: str) -> Table:
+    """Rows as they are, a column for each key; floats to three digits, nothing where there is none."""
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    for key in keys:
+        table.add_column(escape(key.replace("_", " ")), justify="right")
+    for row in rows:
+        cells = [row.get(key) for key in keys]
+        table.add_row(
+            *("" if cell is None else f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells)
+        )
+    return table
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else f"{value:.3g}" if isinstance(value, float) else escape(printable(str(value)))
 
 
 def description_table(description: Description, plan: Mapping[str, Any]) -> Table:

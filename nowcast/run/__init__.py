@@ -9,5 +9,18 @@ from nowcast.run.forecasting import forecast
 from nowcast.run.inspection import Inspection, inspect
 from nowcast.run.reporting import report
 from nowcast.run.trained import TrainedRun, open_run
+from nowcast.run.tuning import Tuned, tune
 
-__all__ = ["Inspection", "TrainedRun", "convert", "evaluate", "fit", "forecast", "inspect", "open_run", "report"]
+__all__ = [
+    "Inspection",
+    "TrainedRun",
+    "Tuned",
+    "convert",
+    "evaluate",
+    "fit",
+    "forecast",
+    "inspect",
+    "open_run",
+    "report",
+    "tune",
+]

@@ -19,7 +19,7 @@ from nowcast.errors import MachineError
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.run import folder
-from nowcast.run.circumstances import Durations, begun_on, paths_of, taken_up
+from nowcast.run.circumstances import Durations, begun_on, paths_of
 from nowcast.run.learning import settled
 from nowcast.run.several import Sources, cubes_from, fingerprint, prepare_all
 from nowcast.run.source import given, held, stem
@@ -29,7 +29,7 @@ from nowcast.sizes import bytes_of
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
-__all__ = ["fit"]
+__all__ = ["fit", "read_by"]
 
 
 def fit(
@@ -153,7 +153,7 @@ def fit(
         _require_extras(settings)
         durations = Durations()
         with durations.phase("preparing"):
-            cubes = cubes_from(source, **_read_by(source, settings))
+            cubes = cubes_from(source, **read_by(source, settings))
         with durations.phase("preparing"), reading(label(cubes[0])):
             most = bytes_of(settings.loading.memory) // 2 // len(cubes)
             parts = settled(prepare_all([held(cube, memory=most) for cube in cubes], settings))
@@ -163,10 +163,7 @@ def fit(
             folder.begin(place, fingerprint(parts), resume=resume)
             if not resume:
                 begun_on(place, source, cubes)
-            scores = train(parts, place, resume=resume, durations=durations, logger=logger, again=again)
-            if resume:
-                taken_up(place)
-            return scores
+            return train(parts, place, resume=resume, durations=durations, logger=logger, again=again)
         except BaseException as error:
             if any((place / "checkpoints").glob("*.ckpt")):
                 if isinstance(error, KeyboardInterrupt | SystemExit):
@@ -190,7 +187,7 @@ def _require_extras(settings: Settings) -> None:
         raise MachineError("--log tensorboard: needs the package tensorboard", next_step="pip install 'nowcast[track]'")
 
 
-def _read_by(source: Sources, settings: Settings) -> dict[str, Any]:
+def read_by(source: Sources, settings: Settings) -> dict[str, Any]:
     """What a source is read by: nothing, where it is a cube already."""
     told = settings.data.model_dump(exclude={"variable", "channel"}, exclude_none=True)
     own = {"variable": settings.data.variable, "channel": settings.data.channel}

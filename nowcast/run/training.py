@@ -17,7 +17,7 @@ from nowcast.models import Forecaster, Framed
 from nowcast.progress import tell
 from nowcast.run import folder
 from nowcast.run.card import card_of
-from nowcast.run.circumstances import Durations
+from nowcast.run.circumstances import Durations, taken_up
 from nowcast.run.judging import judge_all
 from nowcast.run.learning import objective, recipe_for
 from nowcast.run.loaders import loader
@@ -67,6 +67,8 @@ def train(
             next_step=f"--epochs {2 * outcome.epochs} to go on",
         )
     durations.keep(place, steps=outcome.steps - before)
+    if resume:
+        taken_up(place)
     card = card_of(parts, forecaster)
     model_file.save(place / folder.MODEL, forecaster, card)
     with durations.phase("scoring"):

@@ -3,6 +3,7 @@
 from nowcast.training.budget import Budget, plan_budget
 from nowcast.training.calibration import Calibration, calibrate
 from nowcast.training.fit import Outcome, fit
+from nowcast.training.judging import MARKS, Judged
 from nowcast.training.memory import free_memory, step_memory
 from nowcast.training.recipe import OPTIMISERS, Recipe
 from nowcast.training.task import MOST_LEADS
@@ -10,11 +11,13 @@ from nowcast.training.teaching import Curriculum
 from nowcast.training.tracking import loggers_for
 
 __all__ = [
+    "MARKS",
     "MOST_LEADS",
     "OPTIMISERS",
     "Budget",
     "Calibration",
     "Curriculum",
+    "Judged",
     "Outcome",
     "Recipe",
     "calibrate",

@@ -17,7 +17,7 @@ from nowcast.cli import app
 
 Cli = Callable[..., Any]
 
-VERBS = ("demo", "inspect", "convert", "fit", "forecast", "evaluate", "report", "benchmark")
+VERBS = ("demo", "inspect", "convert", "fit", "tune", "forecast", "evaluate", "report", "benchmark")
 
 
 def test_help_lists_every_verb(cli: Cli) -> None:
