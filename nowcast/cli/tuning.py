@@ -40,7 +40,10 @@ def tune(
     debug: Debug = False,
     options: dict[str, Any] | None = None,
 ) -> None:
-    """Search the settings that matter, by short trainings judged on the validation part, and write the best for fit."""
+    """Search the settings that matter, by short trainings.
+
+    They are judged on the validation part, never on test; the best settings are written for fit.
+    """
     set_debug(debug)
     from nowcast import report, run
 
