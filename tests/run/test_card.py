@@ -24,7 +24,8 @@ def test_sources_and_options_are_remembered_and_what_is_unsafe_is_not() -> None:
     cube.encoding["source"] = "somewhere/radar.nc"
     cube.attrs["dataset:license"] = "CC-BY-4.0"
     flags = {"context": 3, "horizon": 2, "hidden": [4], "crop": "0:16,0:16", "trust_pickle": True}
-    card = card_of([prepare(cube, config.resolve(flags=flags))])
+    part = prepare(cube, config.resolve(flags=flags))
+    card = card_of([part], part.forecaster())
     assert card.trained_on["source"] == "somewhere/radar.nc"
     assert card.read_as["crop"] == "0:16,0:16"
     assert "trust_pickle" not in card.read_as
