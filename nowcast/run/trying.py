@@ -49,6 +49,11 @@ class Search:
     space: Space
     usual: dict[str, Any]
 
+    @property
+    def again(self) -> str:
+        """How to go on with it, for messages."""
+        return f"nowcast tune ... --resume --run {self.place}"
+
 
 def prepared(cubes: list[xr.DataArray], settings: Settings) -> list[Prepared]:
     parts = settled(prepare_all(cubes, settings))
@@ -126,7 +131,8 @@ def _tried(search: Search, trial: Trial, asked: optuna.Trial, *, epochs: int | N
         try:
             with quiet():
                 parts = prepared(search.cubes, settings)
-                learn(parts, place, resume=again, durations=Durations(), also=[Judged(judge)])
+                watch = [Judged(judge)]
+                learn(parts, place, resume=again, durations=Durations(), also=watch, again=search.again)
         except InputError as error:
             trial.why = error.what
     rows = folder.history(place)

@@ -107,6 +107,8 @@ def tune(
         As `nowcast.fit`; no validation part, nothing left to be searched, or not one trial that went to its end.
     MachineError
         The disk is full or may not be written; optuna is not installed.
+    StoppedError
+        SIGTERM or Ctrl-C came: `resume` goes on with the trial in progress.
     """
     asked = {name: value for name, value in locals().items() if name in config.FLAGS}
     asked = {**asked, **given(options), "max_minutes": None, "epochs": None}
@@ -183,7 +185,7 @@ def _ended(search: Search, found: list[Trial]) -> Tuned:
         raise InputError(
             f"{search.place}: none of {len(found)} trial(s) went to its end",
             found=failed[-1].why if failed else "too little time",
-            next_step=f"nowcast tune ... --resume --run {search.place} with more --trials or --max-minutes",
+            next_step=f"{search.again}, with more --trials or --max-minutes",
         )
     settings = config.dump(with_values(search.settings, search.space, best.values))
     path = search.place / BEST
