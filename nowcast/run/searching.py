@@ -64,7 +64,8 @@ class Space:
             name: CategoricalDistribution(values) for name, values in self.values.items() if name != "learning_rate"
         }
         if "learning_rate" in self.values:
-            made["learning_rate"] = FloatDistribution(*self.values["learning_rate"][:2], log=True)
+            low, high = self.values["learning_rate"]
+            made["learning_rate"] = FloatDistribution(low, high, log=True)
         return made
 
     def suggested(self, trial: optuna.Trial) -> dict[str, Any]:
