@@ -1,80 +1,36 @@
 """The model file: weights and, as plain data, everything that a forecast needs. Loading it executes nothing.
 
-It is one safetensors file; its header's metadata holds one JSON object (key `nowcast`), the `Card`.
+It is one file of `nowcast.tensor_file`, and its plain data are the `Card`. Format 1 had no checksum; it is read still.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 import xarray as xr
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
+from safetensors import SafetensorError
 
 import nowcast
+from nowcast import tensor_file
 from nowcast.atomic import replacing
+from nowcast.card import FORMAT, Card, card_format, card_from
 from nowcast.cube import grid_step, label, time_step
-from nowcast.errors import InputError
+from nowcast.errors import InputError, UnsafeError
 from nowcast.models import Forecaster, build
-from nowcast.scaling import Scaler
-from nowcast.verification import is_record
 
-__all__ = ["FORMAT", "Card", "load", "load_card", "mismatches", "require", "save", "versions"]
+__all__ = ["Card", "load", "load_card", "mismatches", "parameters", "require", "save", "versions"]
 
-FORMAT = 1
+LARGEST_FILE = 2**31
+"""Bytes."""
+
 GRID_TOLERANCE = 0.01
 METRES = {"m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1000.0, "kilometre": 1000.0}
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a model is, what it was trained on, and what a cube must be for it to forecast.
-
-    Attributes
-    ----------
-    model, keywords
-        How `nowcast.models.build` makes it.
-    scaler
-        `Scaler.to_dict()`.
-    grid_step
-        `nowcast.cube.grid_step` of the training cube, or None.
-    trained_on
-        First and last training time, the file and what it states of its licence, for the record.
-    read_as
-        The options of `nowcast.open_cube` that the training cube was read with.
-    other_grids
-        `grid_step` of further cubes that it was trained on.
-    verdict
-        To whom it lost on its test part (`nowcast.verification.record`); empty where that is not known.
-    gaps
-        How absent frames are treated: `{"policy": "skip", "mask" or "hold", "most": N}`, at most N of a context.
-    """
-
-    model: str
-    keywords: dict[str, Any]
-    scaler: dict[str, Any]
-    variable: str
-    units: str | None
-    channels: int
-    grid_step: dict[str, Any] | None
-    time_step_seconds: float
-    context: int
-    horizon: int
-    masked: bool
-    trained_on: dict[str, Any]
-    versions: dict[str, str]
-    read_as: dict[str, Any] = field(default_factory=dict)
-    other_grids: list[dict[str, Any] | None] = field(default_factory=list)
-    gaps: dict[str, Any] = field(default_factory=lambda: {"policy": "skip", "most": 0})
-    verdict: dict[str, Any] = field(default_factory=dict)
-    format: int = FORMAT
 
 
 def save(path: str | os.PathLike[str], forecaster: Forecaster, card: Card) -> Path:
@@ -86,7 +42,7 @@ def save(path: str | os.PathLike[str], forecaster: Forecaster, card: Card) -> Pa
         The disk is full or may not be written; a previous file is untouched.
     """
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in forecaster.state_dict().items()}
-    data = to_bytes(weights, metadata={"nowcast": json.dumps(asdict(card))})
+    data = tensor_file.packed(asdict(card), weights)
     with replacing(path) as aside:
         aside.write_bytes(data)
     return Path(path)
@@ -97,13 +53,11 @@ def load_card(path: str | os.PathLike[str]) -> Card:
 
     Raises
     ------
-    InputError
+    InputError, UnsafeError
         As `load`.
     """
-    path = _existing(path)
-    with _understood(path), safe_open(path, framework="pt") as file:
-        text = (file.metadata() or {}).get("nowcast")
-    return _card(path, text)
+    path = Path(path)
+    return _card(path, _bytes_of(path))
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Forecaster, Card]:
@@ -113,53 +67,73 @@ def load(path: str | os.PathLike[str]) -> tuple[Forecaster, Card]:
     ------
     InputError
         No such file, not a model file, a damaged one, or one of a newer version.
+    UnsafeError
+        It is larger, or asks for a larger network, than any that nowcast writes.
     """
-    path = _existing(path)
-    with _understood(path), safe_open(path, framework="pt") as file:
-        text = (file.metadata() or {}).get("nowcast")
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    card = _card(path, text)
+    path = Path(path)
+    data = _bytes_of(path)
+    card = _card(path, data)
+    with _understood(path):
+        weights = tensor_file.unpacked(data)
+    if not all(torch.isfinite(tensor).all() for tensor in weights.values() if tensor.is_floating_point()):
+        raise InputError(f"{path}: some of its weights are not finite; no forecast can be made by them")
     try:
         with torch.device("meta"):  # no memory is taken for sizes that the weights do not have
             forecaster = build(card.model, card.keywords)
         forecaster.load_state_dict(weights, assign=True)
-    except (RuntimeError, TypeError, ValueError) as error:
+    except (RuntimeError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, MemoryError) as error:
         raise InputError(
             f"{path}: its weights do not fit the model {card.model!r} that it names",
-            found=str(error).splitlines()[-1].strip(),
+            found=(str(error).splitlines() or [type(error).__name__])[-1].strip()[:200],
         ) from error
     return forecaster.eval(), card
 
 
-def _existing(path: str | os.PathLike[str]) -> Path:
-    path = Path(path)
+def parameters(path: str | os.PathLike[str]) -> int:
+    """How many numbers the weights of a model file are.
+
+    Raises
+    ------
+    InputError, UnsafeError
+        As `load`.
+    """
+    with _understood(Path(path)):
+        return sum(tensor.numel() for tensor in tensor_file.unpacked(_bytes_of(Path(path))).values())
+
+
+def _bytes_of(path: Path) -> bytes:
     if not path.is_file():
         raise InputError(f"{path}: no such model file", next_step="train one: nowcast fit PATH")
-    return path
+    size = path.stat().st_size
+    if size > LARGEST_FILE:
+        raise UnsafeError(
+            f"{path}: too large for a model file", found=f"{size} bytes", needed=f"at most {LARGEST_FILE}"
+        )
+    with _understood(path):
+        return path.read_bytes()
 
 
 @contextlib.contextmanager
 def _understood(path: Path) -> Iterator[None]:
     try:
         yield
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"{path}: this is not a model file, or it is damaged",
-            found=str(error).splitlines()[0],
+            found=(str(error).splitlines() or [type(error).__name__])[0][:200],
             needed="a model.safetensors written by nowcast fit",
         ) from error
 
 
-def _card(path: Path, text: str | None) -> Card:
-    if text is None:
+def _card(path: Path, data: bytes) -> Card:
+    with _understood(path):
+        plain = tensor_file.told_by(data)
+    if plain is None:
         raise InputError(
             f"{path}: a safetensors file, but not one of nowcast", needed="a model.safetensors written by nowcast fit"
         )
     try:
-        plain = json.loads(text)
-        written = plain.get("format")
-        if not isinstance(written, int):
-            raise ValueError(f"format {written!r} is not a number")
+        written = card_format(plain)
         if written > FORMAT:
             raise InputError(
                 f"{path}: written by a newer nowcast ({plain.get('versions', {}).get('nowcast')})",
@@ -167,32 +141,17 @@ def _card(path: Path, text: str | None) -> Card:
                 needed=f"format {FORMAT} or older (this is nowcast {nowcast.__version__})",
                 next_step="update nowcast",
             )
-        card = Card(**plain)
-        sizes_good = all(isinstance(value, int) and value > 0 for value in (card.channels, card.context, card.horizon))
-        step_good = 0 < float(card.time_step_seconds) < float("inf")
-        grid_good = all(
-            grid is None or (set(grid) == {"y", "x", "units", "y_rises", "x_rises"} and grid["y"] > 0 and grid["x"] > 0)
-            for grid in [card.grid_step, *card.other_grids]
-        )
-        named = {each.name for each in fields(Card)}
-        whole = named - {"read_as", "gaps", "other_grids", "verdict"} <= set(plain) <= named and isinstance(
-            card.read_as, dict
-        )
-        if not (whole and sizes_good and step_good and grid_good and _gaps_good(card) and is_record(card.verdict)):
-            raise ValueError("fields are missing or of the wrong kind")
-        Scaler.from_dict(card.scaler)
-    except (TypeError, ValueError, AttributeError, KeyError, RecursionError) as error:
-        raise InputError(f"{path}: what the file says of its model cannot be read", found=str(error)) from error
-    return card
-
-
-def _gaps_good(card: Card) -> bool:
-    """Whether absent frames are treated in a known way, and a model that may lack some is told which."""
-    if set(card.gaps) != {"policy", "most"} or type(card.gaps["most"]) is not int:
-        return False
-    if card.gaps["policy"] == "skip":
-        return bool(card.gaps["most"] == 0)
-    return card.gaps["policy"] in ("mask", "hold") and card.gaps["most"] > 0 and card.masked
+        if written > 1 and not tensor_file.is_intact(data):
+            raise InputError(
+                f"{path}: damaged, it is not the model file that was written",
+                found="another checksum",
+                next_step="copy it again, or train the model again: nowcast fit PATH",
+            )
+        return card_from(plain)
+    except UnsafeError as error:
+        raise UnsafeError(f"{path}: {error.what}", needed=error.needed) from error
+    except (TypeError, ValueError, AttributeError, KeyError, ArithmeticError) as error:
+        raise InputError(f"{path}: what the file says of its model cannot be read", found=str(error)[:200]) from error
 
 
 def require(card: Card, cube: xr.DataArray, *, path: str | os.PathLike[str]) -> None:

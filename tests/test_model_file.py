@@ -16,10 +16,10 @@ import xarray as xr
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from nowcast import model_file
+from nowcast import model_file, tensor_file
+from nowcast.card import FORMAT, Card
 from nowcast.cube import grid_step, time_step
 from nowcast.errors import InputError
-from nowcast.model_file import FORMAT, Card
 from nowcast.models import Forecaster, build
 from nowcast.scaling import Scaler
 
@@ -64,8 +64,12 @@ def with_card(path: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
     with safe_open(path, framework="pt") as file:
         plain = json.loads(file.metadata()["nowcast"])
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    plain.pop("sha256")
     changed = change(plain)
-    save_file(weights, path, metadata={"nowcast": changed if isinstance(changed, str) else json.dumps(changed)})
+    if isinstance(changed, dict):
+        path.write_bytes(tensor_file.packed(changed, weights))
+    else:
+        save_file(weights, path, metadata={"nowcast": changed if isinstance(changed, str) else json.dumps(changed)})
     return path
 
 
@@ -86,6 +90,7 @@ def test_what_is_loaded_answers_in_the_same_bits(saved: Path, cube: xr.DataArray
 def test_the_card_lies_in_the_file_as_json_and_round_trips(saved: Path, cube: xr.DataArray) -> None:
     with safe_open(saved, framework="pt") as file:
         plain = json.loads(file.metadata()["nowcast"])
+    assert len(plain.pop("sha256")) == 64
     assert Card(**plain) == card_of(cube)
     assert plain["format"] == FORMAT
     assert set(plain["versions"]) >= {"nowcast", "torch"}
@@ -156,7 +161,7 @@ def test_text_is_no_model(tmp_path: Path) -> None:
 def test_half_a_file_is_damaged(saved: Path, share: float) -> None:
     whole = saved.read_bytes()
     saved.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(InputError, match=r"model.safetensors: this is not a model file, or it is damaged"):
+    with pytest.raises(InputError, match=r"model.safetensors: (this is not a model file, or it is damaged|damaged)"):
         model_file.load(saved)
 
 
@@ -198,9 +203,35 @@ def test_a_file_of_a_newer_format_asks_for_an_update(saved: Path) -> None:
     assert caught.value.next_step == "update nowcast"
 
 
+def test_a_file_of_the_first_format_had_no_checksum_and_is_read(saved: Path, cube: xr.DataArray) -> None:
+    first = with_card(saved, lambda card: json.dumps({**card, "format": 1}))
+    forecaster, card = model_file.load(first)
+    assert card == card_of(cube, format=1)
+    assert all(torch.equal(own, other) for own, other in zip(forecaster.parameters(), tiny().parameters(), strict=True))
+
+
+def test_every_flipped_bit_is_noticed(saved: Path) -> None:
+    whole = saved.read_bytes()
+    places = [*range(40), *range(40, len(whole), len(whole) // 150)]
+    for number, place in enumerate(places):
+        flipped = bytearray(whole)
+        flipped[place] ^= 1 << number % 8
+        saved.write_bytes(flipped)
+        for read in (model_file.load, model_file.load_card):
+            with pytest.raises(InputError):
+                read(saved)
+
+
+def test_weights_that_are_not_finite_are_refused(saved: Path, cube: xr.DataArray) -> None:
+    forecaster = tiny()
+    next(forecaster.parameters()).data.view(-1)[0] = torch.nan
+    with pytest.raises(InputError, match="not finite"):
+        model_file.load(model_file.save(saved, forecaster, card_of(cube)))
+
+
 STORIES: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "no json": (lambda card: "{", "cannot be read"),
-    "a list": (lambda card: [1], "cannot be read"),
+    "no json": (lambda card: "{", "not a model file"),
+    "a list": (lambda card: [1], "not a model file"),
     "a field too few": (lambda card: {k: v for k, v in card.items() if k != "scaler"}, "cannot be read"),
     "a default too few": (lambda card: {k: v for k, v in card.items() if k != "format"}, "cannot be read"),
     "a field too many": (lambda card: {**card, "code": "1"}, "cannot be read"),

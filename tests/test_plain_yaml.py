@@ -28,12 +28,24 @@ def test_tags_and_aliases_are_refused(tmp_path: Path, text: str) -> None:
 
 def test_what_is_no_yaml_or_too_large(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
-    for content in (b"{", b"- 1", b"\xff\xfe\x00", b"[" * 5000):
+    for content in (b"{", b"- 1", b"\xff\xfe\x00"):
         path.write_bytes(content)
         with pytest.raises(InputError):
+            read_plain(path)
+    for twice in ("a: 1\na: 2", "a: {b: 1, b: 1}", "a: {<<: {b: 1}}", "a: 2026-99-99", "a: " + 5000 * "9"):
+        path.write_text(twice)
+        with pytest.raises(InputError, match="not YAML"):
             read_plain(path)
     with pytest.raises(InputError, match="no such"):
         read_plain(tmp_path / "b.yaml")
     path.write_text("#" * (LARGEST_FILE + 1))
     with pytest.raises(UnsafeError, match="too large"):
         read_plain(path)
+
+
+def test_what_would_take_minutes_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    for text in ("[" * 90_000, "a: " + "{a: " * 20_000, "a: [" + "1," * 45_000 + "]", "- " * 100):
+        path.write_text(text)
+        with pytest.raises(UnsafeError, match="too deep or too long"):
+            read_plain(path)

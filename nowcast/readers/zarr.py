@@ -18,7 +18,7 @@ from nowcast.readers.lazy import guarded
 from nowcast.readers.options import Options
 from nowcast.sealing import STORE_ATTRIBUTE, check_store
 
-__all__ = ["ZarrReader", "refuse_pickle", "with_chunks_counted"]
+__all__ = ["ZarrReader", "careful", "refuse_pickle", "with_chunks_counted"]
 
 _METADATA = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
 
@@ -35,9 +35,9 @@ class ZarrReader:
         return path.is_dir() and any((path / name).is_file() for name in _METADATA)
 
     def open(self, path: Path, options: Options) -> xr.Dataset:
+        consolidated = not any((path / name).is_file() for name in _METADATA[:3])
         from nowcast.readers.zarr_store import CarefulStore  # loads zarr
 
-        consolidated = not any((path / name).is_file() for name in _METADATA[:3])
         arrays = _check_metadata(path)
         store: Any = CarefulStore(path, arrays=arrays)
         with reading(str(path)), warnings.catch_warnings():
@@ -95,6 +95,20 @@ def _load(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise _damaged(file, f"JSON that is a {type(content).__name__}, not an object")
     return content
+
+
+def careful(path: Path) -> Any:
+    """The store in a folder, for `xarray.open_zarr`: it stays within the folder, unpickles nothing, swells no further
+    than it declares.
+
+    Raises
+    ------
+    UnsafeError
+        It would.
+    """
+    from nowcast.readers.zarr_store import CarefulStore  # loads zarr
+
+    return CarefulStore(path, arrays=_check_metadata(path))
 
 
 def _check_metadata(path: Path) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ from nowcast.atomic import write_text
 from nowcast.cube import DATASET_PREFIX
 from nowcast.description.hashing import fingerprint
 from nowcast.installed import versions
+from nowcast.plain_json import parsed
 from nowcast.run.checkout import checkouts
 from nowcast.run.folder import CIRCUMSTANCES
 
@@ -57,8 +58,8 @@ def taken_up(place: Path) -> None:
 
 def circumstances(place: Path) -> dict[str, Any]:
     """What is known of a run; empty where nothing is, or where it cannot be read."""
-    with suppress(OSError, json.JSONDecodeError, UnicodeDecodeError):
-        told = json.loads((place / CIRCUMSTANCES).read_text("utf-8"))
+    with suppress(OSError, ValueError):
+        told = parsed((place / CIRCUMSTANCES).read_bytes())
         return told if isinstance(told, dict) else {}
     return {}
 

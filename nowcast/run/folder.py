@@ -16,7 +16,8 @@ import xarray as xr
 from nowcast import model_file
 from nowcast.atomic import clear, is_aside, write_text
 from nowcast.cube import label
-from nowcast.errors import InputError
+from nowcast.errors import InputError, UnsafeError
+from nowcast.plain_json import parsed
 from nowcast.progress import quiet
 from nowcast.units import conversion, in_units
 
@@ -40,6 +41,7 @@ __all__ = [
     "history",
     "numbered",
     "place",
+    "require_own",
     "steps_taken",
 ]
 
@@ -85,6 +87,8 @@ def place(run: str | os.PathLike[str] | None, stem: str, *, resume: bool) -> Pat
         raise InputError(
             f"{folder}: no run that could be resumed", found="no " + BEGUN, next_step="leave out --resume to begin it"
         )
+    if resume:
+        require_own(folder)
     if not resume and folder.exists() and (not folder.is_dir() or not _is_bare(folder)):
         raise InputError(
             f"{folder}: something is there already; nothing was changed",
@@ -96,6 +100,26 @@ def place(run: str | os.PathLike[str] | None, stem: str, *, resume: bool) -> Pat
 def _is_bare(folder: Path) -> bool:
     """Whether nothing is in it, or only what a command leaves that is killed before the run is begun."""
     return all(path.name == CIRCUMSTANCES or is_aside(path) for path in folder.iterdir())
+
+
+def require_own(folder: Path) -> None:
+    """Refuse a run's folder in which a name leads out of it, or is neither file nor folder, before anything is opened.
+
+    Raises
+    ------
+    UnsafeError
+        A link to elsewhere, or a pipe, a socket or a device.
+    """
+    root = folder.resolve()
+    for path in [path for level in ("*", "checkpoints/*") for path in folder.glob(level)]:
+        if path.is_symlink() and not path.resolve().is_relative_to(root):
+            raise UnsafeError(
+                f"{path}: leads out of the run's folder; it was not opened",
+                found=f"a link to {path.readlink()}",
+                needed="files of the run itself",
+            )
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise UnsafeError(f"{path}: neither a file nor a folder; it was not opened")
 
 
 def begin(folder: Path, fingerprint: dict[str, Any], *, resume: bool) -> None:
@@ -110,7 +134,7 @@ def begin(folder: Path, fingerprint: dict[str, Any], *, resume: bool) -> None:
     if not resume:
         write_text(folder / BEGUN, json.dumps(fingerprint, indent=2))
         return
-    begun = json.loads((folder / BEGUN).read_text())
+    begun = _plain(folder / BEGUN)
     other = [name for name in fingerprint if begun.get(name) != fingerprint[name]]
     if other:
         rows = "\n".join(f"    {name}: begun with {begun.get(name)}; now {fingerprint[name]}" for name in other)
@@ -120,14 +144,24 @@ def begin(folder: Path, fingerprint: dict[str, Any], *, resume: bool) -> None:
         )
 
 
+def _plain(path: Path) -> dict[str, Any]:
+    try:
+        plain = parsed(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read; nothing was changed", found=str(error)[:200]) from error
+    if not isinstance(plain, dict):
+        raise InputError(f"{path}: not what a run begins with; nothing was changed", found=type(plain).__name__)
+    return plain
+
+
 def history(folder: Path) -> list[dict[str, Any]]:
     """The rows of a run's history, those that are whole: a kill may tear the last."""
     rows = []
     path = folder / HISTORY
     if path.is_file():
         for line in path.read_text("utf-8", errors="replace").splitlines():
-            with suppress(json.JSONDecodeError):
-                row = json.loads(line)
+            with suppress(ValueError):
+                row = parsed(line)
                 rows += [row] if isinstance(row, dict) else []
     return rows
 
@@ -167,7 +201,9 @@ def find_model_for(
     """
     if run is not None:
         path = Path(run)
-        path = path / MODEL if path.is_dir() else path
+        if path.is_dir():
+            require_own(path)
+            path = path / MODEL
         return path, model_file.load_card(path).read_as
     found = sorted(RUNS.glob(f"*/{MODEL}"), key=lambda path: path.stat().st_mtime, reverse=True)
     if not found:
@@ -179,8 +215,9 @@ def find_model_for(
     convertible: list[tuple[Path, dict[str, Any]]] = []
     for path in found:
         try:
+            require_own(path.parent)
             card = model_file.load_card(path)
-        except InputError as error:
+        except (InputError, UnsafeError) as error:
             misfits.append(str(error))
             continue
         try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -11,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from safetensors import safe_open
 
 from nowcast import __version__, model_file
 from nowcast.errors import InputError
+from nowcast.plain_json import parsed
 from nowcast.report.known import Known, Part
 from nowcast.run import folder
 from nowcast.run.circumstances import circumstances
@@ -35,7 +33,10 @@ def told_by(run: Path) -> tuple[str, list[Part], Known]:
     ------
     InputError
         No run, or one that was not scored yet though it has a test part.
+    UnsafeError
+        Something in the folder leads out of it.
     """
+    folder.require_own(run)
     parts = _parts(run)
     if not parts:
         begun = (run / folder.BEGUN).is_file()
@@ -88,7 +89,7 @@ def _facts(model: Path, told: dict[str, Any]) -> dict[str, str]:
     keywords = {name: value for name, value in card.keywords.items() if name not in ("channels", "masked")}
     facts = {
         "model": card.model + "".join(f"; {name} {_short(value)}" for name, value in keywords.items()),
-        "parameters": f"{_parameters(model):,}".replace(",", " "),
+        "parameters": f"{model_file.parameters(model):,}".replace(",", " "),
         "variable": f"{card.variable} ({card.units or 'no units'})"
         + (f", {card.channels} channels" * (card.channels > 1)),
         "source": ", ".join(told.get("sources") or [str(trained.get("source", "unknown"))]),
@@ -148,14 +149,9 @@ def _time(seconds: float) -> str:
     return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
 
 
-def _parameters(model: Path) -> int:
-    with safe_open(model, framework="pt") as file:
-        return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-
-
 def _json(path: Path) -> Any:
-    with suppress(OSError, json.JSONDecodeError, UnicodeDecodeError):
-        return json.loads(path.read_text("utf-8"))
+    with suppress(OSError, ValueError):
+        return parsed(path.read_bytes())
     return None
 
 

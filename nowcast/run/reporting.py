@@ -58,7 +58,7 @@ def report(
         else:
             path = Path(source)
             if path.is_dir() and path.suffix != ".zarr":
-                place, made = Path(path / PAGE if out is None else out), page(*told_by(path))
+                place, made = Path(path / PAGE if out is None else out), _of_run(path)
             else:
                 place = Path(path.with_suffix(".html") if out is None else out)
                 made = _from_scores(scores_from(path), path.stem, path)
@@ -69,6 +69,17 @@ def report(
         write_text(place, made)
         tell(f"report   {place} ({place.stat().st_size / 1e6:.1f} MB)")
         return place
+
+
+def _of_run(run: Path) -> str:
+    try:
+        return page(*told_by(run))
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        raise InputError(
+            f"{run}: its files do not hold what a run writes; no page was made",
+            found=f"{type(error).__name__}: {error}"[:200],
+            next_step="score it anew: nowcast fit PATH --resume --run RUN",
+        ) from error
 
 
 def _from_scores(scores: xr.Dataset, title: str, path: Path | None) -> str:

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import xarray as xr
 
-from nowcast.errors import InputError
+from nowcast.errors import InputError, UnsafeError
+from nowcast.readers.hdf5 import check_safe
+from nowcast.readers.zarr import careful
 
 __all__ = ["checked", "opened", "scores_from"]
+
+LARGEST = 2**29
+"""Bytes of a table in memory."""
 
 
 def scores_from(path: Path) -> xr.Dataset:
@@ -36,13 +41,29 @@ def checked(scores: xr.Dataset, path: Path | None) -> xr.Dataset:
 
 
 def opened(path: Path) -> xr.Dataset:
-    """A table in memory, its file closed again."""
+    """A table in memory, its file closed again; it may lead to no other file, and be no larger than tables are.
+
+    Raises
+    ------
+    InputError
+        It cannot be read.
+    UnsafeError
+        It leads elsewhere, or asks for more memory than any table takes.
+    """
     try:
         if path.suffix == ".zarr":
-            store: xr.Dataset = xr.open_zarr(path, consolidated=False, decode_timedelta=True).load()
-            return store
+            return _loaded(xr.open_zarr(careful(path), consolidated=False, decode_timedelta=True), path)
+        check_safe(path)
         with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=True) as table:
-            loaded: xr.Dataset = table.load()
-            return loaded
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise InputError(f"{path}: cannot be read as scores", found=str(error).splitlines()[0]) from error
+            return _loaded(table, path)
+    except (InputError, OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
+        told = str(error).splitlines() or [type(error).__name__]
+        raise InputError(f"{path}: cannot be read as scores", found=told[0][:200]) from error
+
+
+def _loaded(table: xr.Dataset, path: Path) -> xr.Dataset:
+    if table.nbytes > LARGEST:
+        raise UnsafeError(
+            f"{path}: too large for a table of scores", found=f"{table.nbytes} bytes", needed=f"at most {LARGEST}"
+        )
+    return table.load()

@@ -14,6 +14,7 @@ from typing import Any, cast
 import lightning as L
 
 from nowcast.atomic import write_text
+from nowcast.plain_json import parsed
 from nowcast.training.task import Task
 
 __all__ = ["History", "as_table", "rows_of"]
@@ -64,8 +65,8 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
     rows = []
     if path.is_file():
         for line in path.read_text("utf-8", errors="replace").splitlines():
-            with suppress(json.JSONDecodeError):
-                row = json.loads(line)
+            with suppress(ValueError):
+                row = parsed(line)
                 rows += [row] if isinstance(row, dict) and isinstance(row.get("epoch"), int) else []
     return rows
 
