@@ -63,13 +63,23 @@ class _WithXarray:
 
         def exec_module(module: ModuleType) -> None:
             execute(module)
-            import_module("nowcast.accessor")
+            _give(module)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
 
 
+def _give(xarray: ModuleType) -> None:
+    """Arrays get their `nowcast`, loaded when first asked for: a module of ours may be half imported yet."""
+
+    def nowcast(source: object) -> object:
+        return import_module("nowcast.accessor").NowcastAccessor(source)
+
+    xarray.register_dataset_accessor("nowcast")(nowcast)
+    xarray.register_dataarray_accessor("nowcast")(nowcast)
+
+
 if "xarray" in sys.modules:
-    import_module("nowcast.accessor")
+    _give(sys.modules["xarray"])
 else:
     sys.meta_path.insert(0, _WithXarray())

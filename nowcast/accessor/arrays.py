@@ -28,8 +28,6 @@ FRAMES = 48
 """Of a cube's moving pictures."""
 
 
-@xr.register_dataset_accessor("nowcast")  # type: ignore[no-untyped-call]
-@xr.register_dataarray_accessor("nowcast")  # type: ignore[no-untyped-call]
 class NowcastAccessor:
     """What nowcast does with an array, or with the only field of a dataset.
 
