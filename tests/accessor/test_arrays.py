@@ -104,6 +104,8 @@ def test_what_is_no_cube_says_so() -> None:
         "import xarray, nowcast",
         "import nowcast, xarray",
         "import nowcast, xarray.core.utils, xarray",
+        "import nowcast.products, xarray",  # as nowcast forecast does: the first of ours that imports xarray
+        "import nowcast.cube, xarray",
     ],
 )
 def test_who_has_imported_both_has_it_in_whatever_order(program: str) -> None:
