@@ -274,3 +274,30 @@ def test_the_page_on_tuning(typed: Callable[..., Any], tmp_path: Path, monkeypat
         exec(compile(block, str(page), "exec"), names)
     assert names["tuned"].best.score < 2
     assert Path("logged").is_dir()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_the_page_on_training(typed: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = ROOT / "docs" / "how_to" / "train.md"
+    monkeypatch.chdir(tmp_path)
+    nowcast.write_cube(advected_echoes(frames=40, size=16), "radar.zarr")
+    small = ["--model", "convlstm", "--hidden", "4", "--epochs", "1", "--context", "3", "--horizon", "2"]
+    told = {}
+    for line in (line for block in blocks(page, "sh") for line in block.strip().splitlines()):
+        ended = typed(*line.split()[1:], *small)
+        assert ended.code == 0, ended.err
+        told[line.split()[-1]] = ended.err
+    assert re.search(r"trained .*; csi@1mm/h 0\.\d+, persistence 0\.\d+", told["runs/by-csi"])
+    assert re.search(r"rate     0\.\d+, a tenth of the rate of the least loss; losses: ", told["runs/found"])
+    assert len(told) == 4
+    wrong = typed("fit", "radar.zarr", *small, "--learning-rate", "1e30", "--run", "runs/wrong")
+    assert wrong.code == 2
+    for line in blocks(page, "text")[0].splitlines():
+        assert re.search(re.sub(r"\d+", r"\\d+", re.escape(line)), wrong.err), line
+    Path("skip.yaml").write_text(blocks(page, "yaml")[0])
+    ended = typed("fit", "radar.zarr", *small, "--config", "skip.yaml", "--run", "runs/skipping")
+    assert ended.code == 0, ended.err
+    assert '"skipped": 0' in Path("runs/skipping/history.jsonl").read_text()
+    names: dict[str, Any] = {}
+    exec(compile(blocks(page)[0], str(page), "exec"), names)
+    assert names["scores"].sizes["lead_time"] >= 1

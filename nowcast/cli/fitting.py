@@ -48,7 +48,7 @@ def fit(
         typer.Option(help="mse, mae, ssim, ms_ssim, balanced_mse, balanced_mae, csi, fss, or mixed: mse=1,ssim=0.1"),
     ] = None,
     optimiser: Annotated[str | None, choice("adam", "adamw", "rmsprop")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="at its highest")] = None,
+    learning_rate: Annotated[str | None, typer.Option(help="at its highest; or find [0.002]")] = None,
     adversarial: Annotated[float | None, typer.Option(help="weight of a discriminator's term: sharper frames")] = None,
     batch: Annotated[int | None, typer.Option(help="windows a step")] = None,
     epochs: Annotated[int | None, typer.Option(help="[suits machine and data]")] = None,
@@ -57,6 +57,9 @@ def fit(
         str | None, choice("cosine", "one_cycle", "constant", says=": of the learning rate [cosine]")
     ] = None,
     accumulate: Annotated[int | None, typer.Option(help="batches that make a step [1]")] = None,
+    monitor: Annotated[
+        str | None, typer.Option(help="keep the weights of the best: mae, csi@1mm/h, fss@1mm/h/11 [validation loss]")
+    ] = None,
     ema: Annotated[float | None, typer.Option(help="keep averaged weights: their decay, such as 0.999")] = None,
     precision: Annotated[str | None, choice("float32", "bfloat16", says=", which is for GPUs [float32]")] = None,
     low_memory: Annotated[bool | None, typer.Option(help="remember less, work more [if it must]")] = None,
@@ -112,6 +115,7 @@ def fit(
         schedule=schedule,
         accumulate=accumulate,
         ema=ema,
+        monitor=monitor,
         precision=precision,
         low_memory=low_memory,
         seed=seed,

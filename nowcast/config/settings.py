@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from nowcast.sizes import bytes_of
 
@@ -31,6 +31,10 @@ LOSSES = ("mse", "mae", "ssim", "ms_ssim", "balanced_mse", "balanced_mae", "csi"
 Positive = Annotated[int, Field(ge=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Rate = Annotated[
+    Annotated[PositiveFloat, Tag("number")] | Annotated[Literal["find"], Tag("find")],
+    Discriminator(lambda value: "find" if value == "find" else "number"),  # so that what is neither is one error
+]
 
 
 class _Room(BaseModel):
@@ -187,7 +191,7 @@ class Training(_Room):
         default_factory=lambda: {"mse": 1.0}, description=f"shares of a mixture of {', '.join(LOSSES)}", min_length=1
     )
     optimiser: Literal["adam", "adamw", "rmsprop"] = Field("adamw", description="what turns gradients into steps")
-    learning_rate: PositiveFloat = Field(2e-3, description="at its highest")
+    learning_rate: Rate = Field(2e-3, description="at its highest; find: by a range test before training")
     schedule: Literal["cosine", "one_cycle", "constant"] = Field(
         "cosine", description="how the learning rate changes over the steps"
     )
@@ -204,7 +208,10 @@ class Training(_Room):
     adversarial: PositiveFloat | None = Field(
         None, description="weight of a discriminator's term, such as 0.01: sharper frames, and slower"
     )
-    patience: Positive = Field(15, description="epochs without a better validation loss before it ends")
+    patience: Positive = Field(15, description="epochs without a better validation loss or score before it ends")
+    monitor: str | None = Field(
+        None, description="the score on validation that weights are kept by: csi@1mm/h; the validation loss if not set"
+    )
     augment: Literal["none", "auto", "flips", "rotations", "all"] | None = Field(
         None, description="windows turned and mirrored as the grid allows; auto for cascade, else none, if not set"
     )
@@ -281,7 +288,7 @@ FLAGS = {
     "loss": "training.loss",
     "optimiser": "training.optimiser",
     "learning_rate": "training.learning_rate",
-    **{name: f"training.{name}" for name in ("schedule", "accumulate", "ema", "precision")},
+    **{name: f"training.{name}" for name in ("schedule", "accumulate", "ema", "monitor", "precision")},
     "low_memory": "training.low_memory",
     "adversarial": "training.adversarial",
     "seed": "training.seed",

@@ -56,7 +56,7 @@ def fit(
     scaling: str | None = None,
     loss: Mapping[str, float] | None = None,
     optimiser: str | None = None,
-    learning_rate: float | None = None,
+    learning_rate: float | str | None = None,
     adversarial: float | None = None,
     batch: int | None = None,
     epochs: int | None = None,
@@ -64,6 +64,7 @@ def fit(
     schedule: str | None = None,
     accumulate: int | None = None,
     ema: float | None = None,
+    monitor: str | None = None,
     precision: str | None = None,
     low_memory: bool | None = None,
     seed: int | None = None,
@@ -101,12 +102,17 @@ def fit(
     fractions
         Shares of the windows for training, validation and test, 0.7, 0.15, 0.15 if None. `(0.8, 0.2, 0)` leaves no test
         part, so that nothing is scored; `(1, 0, 0)` no validation either, so that the last weights are kept.
+    learning_rate
+        At its highest; `"find"`: by a range test before training.
     schedule
         Of the learning rate: `"cosine"`, `"one_cycle"` or `"constant"`.
     accumulate
         Batches that make a step, as one large batch would.
     ema
         Decay of a moving average of the weights, such as 0.999, which is judged and kept in their place.
+    monitor
+        The score on the validation part by which weights are kept and training ends: `"csi@1mm/h"`, `"fss@1mm/h/11"`,
+        `"mae"`; if None the validation loss.
     precision
         Of convolutions: `"float32"` or `"bfloat16"`, for GPUs; what they are added to stays float32.
     low_memory

@@ -12,13 +12,16 @@ from nowcast.errors import InputError
 from nowcast.losses import THRESHOLDED, Loss, mixture
 from nowcast.progress import tell
 from nowcast.run.preparing import Prepared
-from nowcast.verification import default_thresholds
+from nowcast.units import conversion
+from nowcast.verification import default_thresholds, require_scorable
 
 if TYPE_CHECKING:
     from nowcast.config import Training
-    from nowcast.training import Curriculum, Recipe
+    from nowcast.models import Forecaster
+    from nowcast.tensors import Loader
+    from nowcast.training import Curriculum, Monitor, Recipe
 
-__all__ = ["objective", "recipe_for", "settled"]
+__all__ = ["found_rate", "monitor_of", "objective", "recipe_for", "settled"]
 
 LEAST_STEPS = 300
 """Without a better validation loss before training ends, however few make an epoch."""
@@ -38,6 +41,9 @@ def settled(parts: Sequence[Prepared]) -> list[Prepared]:
         No threshold that was asked for, or that suits the units, parts the values of the training parts.
     """
     training = parts[0].settings.training
+    monitor = monitor_of(parts[0])
+    if monitor is not None:
+        tell(f"monitor  {monitor.text} on the validation part tells which weights are kept (--monitor)")
     if training.teaching in TAUGHT:
         tell(f"teaching {training.teaching}: {TAUGHT[training.teaching]} (training.teaching)")
     if training.lead_weights is not None:
@@ -76,9 +82,10 @@ def recipe_for(prepared: Prepared, curriculum: Curriculum | None, *, steps: int 
     from nowcast.training import Recipe
 
     training = prepared.settings.training
+    rate = training.learning_rate
     return Recipe(
         optimiser=training.optimiser,
-        learning_rate=training.learning_rate,
+        learning_rate=Recipe.learning_rate if rate == "find" else rate,
         patience=max(training.patience, LEAST_STEPS // -(-steps // training.accumulate)),
         clip=training.clip,
         schedule=training.schedule,
@@ -87,6 +94,7 @@ def recipe_for(prepared: Prepared, curriculum: Curriculum | None, *, steps: int 
         ema=training.ema,
         nonfinite=training.nonfinite,
         most_skipped=training.most_skipped,
+        monitor=monitor_of(prepared),
         adversarial=training.adversarial,
         curriculum=curriculum,
         precision=training.precision,
@@ -110,6 +118,50 @@ def _tell_numbers(training: Training) -> None:
         tell("compiled for this GPU, before the first step and while that is timed: minutes (training.compiled)")
     elif training.compiled:
         tell("compiled not: no GPU is at hand (training.compiled)")
+
+
+def monitor_of(prepared: Prepared) -> Monitor | None:
+    """The score that weights are kept by, its threshold in the field's units; None: the validation loss.
+
+    Raises
+    ------
+    InputError
+        No such score, units that do not lead to the field's, a window wider than a patch, or no validation part.
+    """
+    from nowcast.training import Monitor, asked_for
+
+    text = prepared.settings.training.monitor
+    if text is None:
+        return None
+    asked, cube = asked_for(text), prepared.cube
+    factor = 1.0 if asked.units is None else conversion(cube, asked.units)
+    if factor is None:
+        raise InputError(
+            f"--monitor {text}: the field is in other units",
+            found=f"{asked.units}; the field: {cube.attrs.get('units')}",
+            next_step="leave the units out: the threshold is then in the field's",
+        )
+    if not prepared.settings.windows.fractions[1]:
+        raise InputError(
+            f"--monitor {text}: there is no validation part to score",
+            found=f"--fractions {_listed(prepared.settings.windows.fractions)}",
+            next_step="leave it out, or give validation a share",
+        )
+    patch = prepared.plans["training"].patch if "training" in prepared.plans else cube.shape[2:]
+    if asked.scale is not None:
+        require_scorable(cube[:1, :, : patch[0], : patch[1]], thresholds=None, scales=[asked.scale])
+    return Monitor(text, asked, prepared.scaler, (asked.threshold or 0.0) / factor)
+
+
+def found_rate(prepared: Prepared, forecaster: Forecaster, loss: Loss, training: Loader, recipe: Recipe) -> Recipe:
+    """The recipe with the learning rate that was asked to be found."""
+    from nowcast.training import find_learning_rate
+
+    if prepared.settings.training.learning_rate != "find":
+        return recipe
+    found = find_learning_rate(forecaster, loss, training, recipe=recipe)
+    tell(f"rate     {found}  (--learning-rate to name one)")
+    return replace(recipe, learning_rate=found.learning_rate)
 
 
 def _thresholds(parts: Sequence[Prepared]) -> tuple[float, ...]:

@@ -19,7 +19,7 @@ from nowcast.run import folder
 from nowcast.run.card import card_of
 from nowcast.run.circumstances import Durations, taken_up
 from nowcast.run.judging import judge_all
-from nowcast.run.learning import objective, recipe_for
+from nowcast.run.learning import found_rate, objective, recipe_for
 from nowcast.run.loaders import loader
 from nowcast.run.memory import fitted_into_memory
 from nowcast.run.preparing import Prepared
@@ -138,6 +138,7 @@ def _fitted(
     validation = loaders[1] if len(loaders) > 1 else None
     if validation is None:
         tell("beware   no validation part: the last weights are kept, were they worse, and nothing ends it early")
+    recipe = found_rate(prepared, forecaster, loss, loaders[0], recipe)
     epochs, max_minutes = settings.training.epochs, settings.training.max_minutes
     if told["resume"] and epochs is not None:
         begun = config.resolve(place / folder.CONFIG).training
@@ -154,7 +155,12 @@ def _fitted(
             recipe=recipe,
         )
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
-    settled = {"epochs": budget.epochs, "max_minutes": budget.minutes, "low_memory": forecaster.low_memory}
+    settled = {
+        "epochs": budget.epochs,
+        "max_minutes": budget.minutes,
+        "learning_rate": recipe.learning_rate,
+        "low_memory": forecaster.low_memory,
+    }
     settings = settings.model_copy(update={"training": settings.training.model_copy(update=settled)})
     write_text(place / folder.CONFIG, config.dump(settings))
     for number, part in enumerate(parts, 1):
@@ -172,7 +178,7 @@ def _fitted(
             checkpoint_minutes=settings.training.checkpoint_minutes,
             **told,
         )
-    judged_by = f"; validation {outcome.best_validation:.5f}, persistence {outcome.persistence:.5f}"
+    judged_by = f"; {recipe.judged_by} {outcome.best_validation:.5f}, persistence {outcome.persistence:.5f}"
     tell(f"trained  {outcome.steps} steps, {outcome.ended}{'' if validation is None else judged_by}")
     if outcome.skipped:
         tell(f"beware   {outcome.skipped} step(s) were skipped: their loss or gradients were not finite")

@@ -82,10 +82,12 @@ class Adversarial(Task):
         forecast, pixels, wanted = self.answer(batch)
         if self.taken >= self.warm_up:
             apart = self.discriminator_loss(batch, forecast)
-            self._learn(apart, optimisers[1], schedules[1], index)
+            self.guard.saw(index, apart)
+            self._learn(apart, optimisers[1], schedules[1])
             self.log_loss("discriminator", apart, batch=len(batch.context))
             wanted = wanted - self.adversarial_weight * self.realism(batch, forecast)
-        self._learn(wanted, optimisers[0], schedules[0], index)
+        self.guard.saw(index, wanted)
+        self._learn(wanted, optimisers[0], schedules[0])
         self.log_loss("training", pixels, batch=len(batch.context))
 
     def discriminator_loss(self, batch: Batch, forecast: Tensor) -> Tensor:
@@ -114,8 +116,7 @@ class Adversarial(Task):
         )
         return [optimiser, other], [schedule, scheduled(other, self.recipe.schedule, self.steps - self.warm_up)]
 
-    def _learn(self, loss: Tensor, optimiser: Any, schedule: Any, batch: int) -> None:
-        self.guard.saw(batch, loss)
+    def _learn(self, loss: Tensor, optimiser: Any, schedule: Any) -> None:
         optimiser.zero_grad()
         self.manual_backward(loss)
         optimiser.step()

@@ -103,8 +103,8 @@ def fit(
     task = task_of(forecaster, loss, recipe=recipe, steps=budget.epochs * -(-len(training) // recipe.accumulate))
     begun = taken_up(checkpoints, task, budget) if resume else None
     checkpoints.mkdir(exist_ok=True)
-    signals, stopping = Signals(again), Patience(recipe.patience)
-    best = None if validation is None else Best(checkpoints, resume=begun is not None)
+    signals, stopping = Signals(again), Patience(recipe)
+    best = None if validation is None else Best(checkpoints, recipe, resume=begun is not None)
     saving = Saving(checkpoints, budget, minutes=checkpoint_minutes, signals=signals, again=again, begun=begun)
     if begun is not None and begun.over:
         before = _outcome(begun.metrics, begun.epochs, begun.step, task, best, "in an earlier call")
@@ -163,12 +163,12 @@ def _outcome(
     if weights is not None:
         task.load_state_dict(weights)
     task.settle()
-    least = metrics.get("validation", math.nan)
+    least = metrics.get(task.recipe.judged_by, math.nan)
     return Outcome(
         epochs=epochs,
         steps=steps,
         best_validation=least if best is None or weights is None else best.score,
-        persistence=metrics.get("persistence", math.nan),
+        persistence=metrics.get(task.recipe.compared_with, math.nan),
         ended=ended,
         skipped=skipped,
     )
@@ -179,7 +179,8 @@ def _why(trainer: L.Trainer, stopping: Patience, timer: Timer, budget: Budget) -
     if not math.isfinite(validation):
         return f"the validation loss is not finite ({validation}): look at the data with nowcast inspect"
     if stopping.stopped_epoch and stopping.stopped_epoch + 1 == trainer.current_epoch:
-        return f"no better validation loss for {stopping.patience} epochs"
+        what = "validation loss" if stopping.monitor == "validation" else stopping.monitor
+        return f"no better {what} for {stopping.patience} epochs"
     left = timer.time_remaining()
     if left is not None and left <= 0:
         return f"the {budget.minutes:g} minutes were over in epoch {trainer.current_epoch} of {budget.epochs}"

@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 from nowcast.errors import InputError
+from nowcast.training.monitor import Monitor
 from nowcast.training.schedule import SCHEDULES
 from nowcast.training.teaching import Curriculum
 
@@ -29,7 +30,7 @@ class Recipe:
     learning_rate
         At its highest.
     patience
-        Epochs without a better validation loss after which training ends.
+        Epochs without a better validation loss, or score, after which training ends.
     clip
         The gradients' norm is cut to this.
     schedule
@@ -44,6 +45,8 @@ class Recipe:
         At a loss or gradients that are not finite: stop, or skip the step.
     most_skipped
         Steps that may be skipped.
+    monitor
+        The score by which weights are kept and training ends; None: the validation loss.
     adversarial
         Weight of a discriminator's term beside the loss (see `Adversarial`); None: the loss alone.
     curriculum
@@ -69,6 +72,7 @@ class Recipe:
     ema: float | None = None
     nonfinite: Literal["stop", "skip"] = "stop"
     most_skipped: int = 10
+    monitor: Monitor | None = None
     adversarial: float | None = None
     curriculum: Curriculum | None = None
     precision: Precision = "float32"
@@ -94,6 +98,21 @@ class Recipe:
                 found=f"accumulate {self.accumulate}",
                 next_step="a larger --batch, or leave out --adversarial",
             )
+
+    @property
+    def judged_by(self) -> str:
+        """The name of what tells which weights are best."""
+        return "validation" if self.monitor is None else self.monitor.text
+
+    @property
+    def compared_with(self) -> str:
+        """The name of the same of persistence."""
+        return "persistence" if self.monitor is None else f"{self.monitor.text} of persistence"
+
+    @property
+    def higher(self) -> bool:
+        """Whether more of it is better."""
+        return self.monitor is not None and self.monitor.higher
 
 
 PLAIN = Recipe()

@@ -14,6 +14,7 @@ from nowcast.errors import InputError, StoppedError
 from nowcast.training.budget import Budget
 from nowcast.training.checkpoint_file import DamagedError, read, write
 from nowcast.training.checkpoints import BEST, OURS, prune, random_state, set_random_state, step_path
+from nowcast.training.recipe import Recipe
 from nowcast.training.resuming import Begun
 from nowcast.training.task import Task
 from nowcast.training.watch import Signals
@@ -22,14 +23,14 @@ __all__ = ["Best", "Saving"]
 
 
 class Best(Checkpoint):
-    """Keeps the weights of the epoch with the least validation loss, among those where the task says it compares.
+    """Keeps the weights of the best validation loss or score, among epochs in which the task says it compares.
 
     What `best.ckpt` says is what counts, also for a training that is taken up.
 
     Attributes
     ----------
     score
-        The least loss so far; infinite before the first.
+        The best so far; infinitely bad before the first.
 
     Raises
     ------
@@ -37,13 +38,13 @@ class Best(Checkpoint):
         The file is damaged.
     """
 
-    def __init__(self, folder: Path, *, resume: bool) -> None:
-        self.path = folder / BEST
-        self.score = math.inf
+    def __init__(self, folder: Path, recipe: Recipe, *, resume: bool) -> None:
+        self.path, self.recipe = folder / BEST, recipe
+        self.score = -math.inf if recipe.higher else math.inf
         if not resume:
             self.path.unlink(missing_ok=True)
         try:
-            self.score = float(read(self.path)["score"]) if self.path.exists() else math.inf
+            self.score = float(read(self.path)["score"]) if self.path.exists() else self.score
         except DamagedError as error:
             raise InputError(
                 f"{self.path}: the best weights so far are damaged; nothing was changed",
@@ -57,8 +58,9 @@ class Best(Checkpoint):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         task = cast(Task, pl_module)
-        score = float(trainer.callback_metrics.get("validation", math.nan))
-        if not task.comparable or not score < self.score:
+        score = float(trainer.callback_metrics.get(self.recipe.judged_by, math.nan))
+        better = score > self.score if self.recipe.higher else score < self.score
+        if not task.comparable or not better:
             return
         self.score = score
         if trainer.is_global_zero:

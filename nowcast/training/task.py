@@ -17,6 +17,7 @@ from nowcast.tensors import Batch
 from nowcast.training.averaging import Averaged
 from nowcast.training.compiling import Compiled
 from nowcast.training.guards import Guard
+from nowcast.training.monitor import Tally
 from nowcast.training.recipe import OPTIMISERS, PLAIN, Recipe
 from nowcast.training.schedule import scheduled
 
@@ -66,6 +67,7 @@ class Task(L.LightningModule, ABC):
         self._compiled = Compiled(forecaster) if recipe.compiled else None
         self.sums: dict[str, tuple[Tensor, int]] = {}
         """Of what the steps of this epoch told: each summed over its windows, and how many these were."""
+        self.tally: Tally | None = None
 
     skipped: Tensor
     """Steps that were left out, those before a resume included."""
@@ -127,6 +129,15 @@ class Task(L.LightningModule, ABC):
 
     def on_validation_epoch_start(self) -> None:
         self.guard.settle(self)
+        self.tally = None if self.recipe.monitor is None else Tally(self.recipe.monitor)
+
+    def on_validation_epoch_end(self) -> None:
+        if self.tally is not None:
+            if self.trainer.world_size > 1:
+                self.tally.add_up(self.trainer.strategy.reduce)
+            ours, still = self.tally.scores()
+            self.log(self.recipe.judged_by, ours)
+            self.log(self.recipe.compared_with, still)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.guard.settle(self)
@@ -137,6 +148,8 @@ class Task(L.LightningModule, ABC):
         still = told._replace(values=self.forecaster.lift(self.persistence(context, target.shape[1])))
         for name, lifted in (("validation", told), ("persistence", still)):
             self.log(name, self._compared(self.loss, lifted, context, target, weight), batch_size=len(context))
+        if self.tally is not None:
+            self.tally.add(self.judged, told.values, self.persistence(context, target.shape[1]), batch)
 
     def _compared(self, loss: Loss, lifted: Lifted, context: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         """The loss in the space that the forecaster learns in, where it had something to tell from."""

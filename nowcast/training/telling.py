@@ -86,7 +86,12 @@ class Progress(L.Callback):
 def _judged(values: Mapping[str, float]) -> str:
     if "validation" not in values:
         return ""
-    return f"  validation {values['validation']:.5f}  (persistence {values.get('persistence', 0):.5f})"
+    told = f"  validation {values['validation']:.5f}  (persistence {values.get('persistence', 0):.5f})"
+    for name, still in values.items():
+        if name.endswith(" of persistence"):  # of the score that was asked for
+            score = name.removesuffix(" of persistence")
+            told += f"  {score} {values[score]:.5f}  (persistence {still:.5f})"
+    return told
 
 
 def _loss(outputs: Any, parts: int) -> str:

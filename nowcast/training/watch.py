@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 
 from nowcast.errors import StoppedError
 from nowcast.progress import tell
+from nowcast.training.recipe import Recipe
 from nowcast.training.task import Task
 
 __all__ = ["EpochMeans", "EpochOrders", "Patience", "Signals"]
@@ -46,13 +47,14 @@ class EpochMeans(L.Callback):
 
 
 class Patience(EarlyStopping):
-    """Ends after so many epochs without a better validation loss, among those where the task says it compares.
+    """Ends after so many epochs without a better validation loss or score, of those in which the task says it compares.
 
     Epochs in which the network is still shown the truth do not count: it learns to forecast alone only after them.
     """
 
-    def __init__(self, epochs: int) -> None:
-        super().__init__(monitor="validation", patience=epochs, check_on_train_epoch_end=True)
+    def __init__(self, recipe: Recipe) -> None:
+        mode = "max" if recipe.higher else "min"
+        super().__init__(recipe.judged_by, mode=mode, patience=recipe.patience, check_on_train_epoch_end=True)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         task = cast(Task, pl_module)

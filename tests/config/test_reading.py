@@ -39,7 +39,7 @@ SAMPLES: dict[str, Any] = {
     "gaps": "hold", "max_missing": 2, "remote": True, "memory": "1.5GiB", "workers": 2,
     "events": "motion", "weights": (2.0, 1.0), "augment": "flips",
     "loss": {"mae": 2.0}, "optimiser": "adam", "learning_rate": 0.5, "adversarial": 0.02,
-    "schedule": "one_cycle", "accumulate": 4, "ema": 0.99,
+    "schedule": "one_cycle", "accumulate": 4, "ema": 0.99, "monitor": "csi@1mm/h",
     "precision": "bfloat16", "low_memory": True, "seed": 11, "log": "tensorboard",
     "thresholds": (1.0, 2.0),
 }  # fmt: skip

@@ -14,6 +14,7 @@ import torch
 
 from nowcast.errors import StoppedError
 from nowcast.progress import quiet
+from nowcast.training.recipe import Recipe
 from nowcast.training.watch import Patience, Signals
 
 
@@ -34,7 +35,7 @@ def test_epochs_that_do_not_compare_are_no_reason_to_end(monkeypatch: pytest.Mon
     monkeypatch.setattr(Patience.__mro__[1], "on_train_epoch_end", lambda self, trainer, task: judged.append(task))
     tasks = [SimpleNamespace(comparable=comparable, free=True) for comparable in (False, True)]
     for task in tasks:
-        Patience(3).on_train_epoch_end(trainer_at(0), task)  # type: ignore[arg-type]
+        Patience(Recipe(patience=3)).on_train_epoch_end(trainer_at(0), task)  # type: ignore[arg-type]
     assert judged == tasks[1:]
 
 
@@ -42,7 +43,7 @@ def test_patience_begins_when_the_truth_is_no_longer_shown(monkeypatch: pytest.M
     judged: list[Any] = []
     monkeypatch.setattr(Patience.__mro__[1], "on_train_epoch_end", lambda self, trainer, task: judged.append(task.free))
     for free in (False, True):
-        Patience(3).on_train_epoch_end(trainer_at(0), SimpleNamespace(comparable=True, free=free))  # type: ignore[arg-type]
+        Patience(Recipe(patience=3)).on_train_epoch_end(trainer_at(0), SimpleNamespace(comparable=True, free=free))  # type: ignore[arg-type]
     assert judged == [True]
 
 
