@@ -137,6 +137,7 @@ def test_kill_9_at_any_moment_changes_nothing(
         assert ended["code"] == 0 or "nothing is left to do" in ended["told"], "\n\n".join(told)
         assert is_same(run, undisturbed), "\n\n".join(told)
         assert left_aside(run) == []
+        print(f"run {runs}: {sum(kills.values())} kills so far, the same to the bit")
         shutil.rmtree(run)
     counts = ", ".join(f"{number} {when}" for when, number in sorted(kills.items()))
     print(f"\n{sum(kills.values())} kills of {runs} runs ({counts}): all {runs} the same to the bit")
@@ -356,16 +357,17 @@ def test_reading_processes_that_are_killed_are_replaced_and_none_is_left(
     options = {"env": environment, "stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL, "text": True}
     run = tmp_path / "killed"
     with subprocess.Popen([*words, *begin(given, run, "--workers", "1")], **options) as process:  # type: ignore[call-overload]
-        assert waited_for(lambda: len(below(process.pid)) >= 2), "a server of processes, and one of them"
+        assert waited_for(lambda: len(below(process.pid)) >= 3 or process.poll() is not None, 300)
+        assert process.poll() is None, "a tracker of resources, a server of processes, and one of these"
         os.kill(below(process.pid)[-1], signal.SIGKILL)
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert is_same(run, whole[0])
     run = tmp_path / "parent"
     with subprocess.Popen([*words, *begin(given, run, "--workers", "1")], **options) as process:  # type: ignore[call-overload]
-        assert waited_for(lambda: list(run.glob("checkpoints/step-*.ckpt")))
+        assert waited_for(lambda: list(run.glob("checkpoints/step-*.ckpt")), 300)
         others = below(process.pid)
-        assert len(others) >= 2
+        assert len(others) >= 3
         process.kill()
         process.communicate(timeout=60)
     assert waited_for(lambda: not any(map(is_alive, others)), 20), "they end with the one that they read for"
