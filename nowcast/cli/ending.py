@@ -7,10 +7,13 @@ import signal
 import sys
 import traceback
 import warnings
+from pathlib import Path
 
 import typer
 
 from nowcast.errors import NowcastError, NowcastWarning, StoppedError, printable
+from nowcast.progress import quiet
+from nowcast.ranks import here
 
 __all__ = ["main", "set_debug"]
 
@@ -33,9 +36,18 @@ def main() -> None:
         warnings.showwarning = lambda message, *_, **__: typer.echo(f"beware   {printable(str(message))}", err=True)
     from nowcast.cli import app
 
+    among = here()
+    if among.world > 1:
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # it warns of what is meant to be
+    if not among.first:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  (until this process ends)
     try:
-        app(prog_name="nowcast")
+        with quiet(not among.first):
+            app(prog_name="nowcast")
     except Exception as error:
+        if not among.first and isinstance(error, NowcastError) and not _debug:
+            typer.echo(f"process {among.rank}: {error.what}", err=True)  # the first says the whole of it
+            raise SystemExit(error.exit_code) from None
         stopped = isinstance(error, StoppedError)
         colour = None if os.environ.get("NO_COLOR") else typer.colors.YELLOW if stopped else typer.colors.RED
         typer.secho("stopped: " if stopped else "error: ", fg=colour, nl=False, err=True)

@@ -63,9 +63,12 @@ class Mixture:
     leads: tuple[float, ...] | None = None
 
     def __call__(self, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        if self.leads is not None:
-            weight = _by_lead(weight, self.leads, count=target.shape[1])
+        weight = self.weighted(weight.expand_as(target))
         return torch.stack([share * loss(prediction, target, weight) for share, loss in self.parts]).sum()
+
+    def weighted(self, weight: Tensor) -> Tensor:
+        """Each pixel's weight `(b t c h w)` times how much its lead time counts."""
+        return weight if self.leads is None else _by_lead(weight, self.leads, count=weight.shape[1])
 
     def at(self, leads: Sequence[int]) -> Mixture:
         """Of frames at these lead times alone, counted from 1."""

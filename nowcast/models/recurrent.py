@@ -45,6 +45,8 @@ class Teaching:
         is (reverse scheduled sampling, arXiv:2103.09504).
     generator
         Of the processor, what is drawn from; None: torch's own.
+    share
+        The place of the first sample among those of a step that several processes take, and how many these are.
     """
 
     truth: Tensor
@@ -52,6 +54,13 @@ class Teaching:
     scheduled: float = 0.0
     reverse: float = 1.0
     generator: torch.Generator | None = None
+    share: tuple[int, int] | None = None
+
+    def picked(self, chance: float, samples: int) -> Tensor:
+        """Which samples, `(b 1 1 1)`, are drawn with that chance: of all that a step has, those that are here."""
+        first, every = self.share or (0, samples)
+        drawn = torch.rand(max(every, first + samples), 1, 1, 1, generator=self.generator)
+        return drawn[first : first + samples] < chance
 
 
 @dataclass(frozen=True)
@@ -130,7 +139,7 @@ class RecurrentForecaster(Forecaster):
         for t in range(frames.shape[1]):
             given = frames[:, t]
             if teaching is not None and seen:
-                given = self._mixed(given, self._as_context(seen[-1]), teaching.reverse, teaching.generator)
+                given = _mixed(given, self._as_context(seen[-1]), teaching.reverse, teaching)
             state = self._step(self.absorb, given, state, kernels)
             if teaching is not None and t + 1 < frames.shape[1]:
                 last = last_observed(context[:, : t + 1], self.channels)[:, None]
@@ -142,7 +151,7 @@ class RecurrentForecaster(Forecaster):
                 given = answers[-1]
                 if teaching is not None and truth is not None and teaching.scheduled > 0:
                     known = torch.where(torch.isfinite(truth[:, n - 1]), truth[:, n - 1], given)
-                    given = self._mixed(known, given, teaching.scheduled, teaching.generator)
+                    given = _mixed(known, given, teaching.scheduled, teaching)
                 state = self._step(self.absorb, self._as_context(given), state, kernels)
             frame, state = self._given_out(state, kernels, newest)
             answers.append(frame)
@@ -176,13 +185,6 @@ class RecurrentForecaster(Forecaster):
 
         given = [*_tensors(state)] + ([] if frame is None else [frame])
         return _dressed(checkpoint(again, *given, use_reentrant=False))
-
-    def _mixed(self, one: Tensor, other: Tensor, chance: float, generator: torch.Generator | None) -> Tensor:
-        """`one` with that chance for each sample, else `other`."""
-        if chance >= 1:
-            return one
-        picked = (torch.rand(len(one), 1, 1, 1, generator=generator) < chance).to(one.device)
-        return torch.where(picked, one, other)
 
     def _as_context(self, frame: Tensor) -> Tensor:
         """A folded frame that the network gave out as one that it takes in: nothing of it is missing."""
@@ -260,3 +262,8 @@ def _dressed(state: State) -> State:
 def _like(state: Any, parts: Iterable[Any]) -> Any:
     """A list, tuple or named tuple of the kind of `state`."""
     return type(state)(*parts) if hasattr(state, "_fields") else type(state)(parts)
+
+
+def _mixed(one: Tensor, other: Tensor, chance: float, teaching: Teaching) -> Tensor:
+    """`one` with that chance for each sample, else `other`."""
+    return one if chance >= 1 else torch.where(teaching.picked(chance, len(one)).to(one.device), one, other)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from nowcast import config
+from nowcast import config, ranks
 from nowcast.config import Settings
 from nowcast.cube import label
-from nowcast.errors import MachineError
+from nowcast.errors import InputError, MachineError
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.run import folder
@@ -151,12 +151,18 @@ def fit(
     """
     flags = {name: value for name, value in locals().items() if name in config.FLAGS}
     flags |= given(options)
-    with quiet(not progress):
-        place = folder.place(run, stem(source), resume=resume)
+    with quiet(not progress or not ranks.here().first), ranks.joined() as among:
+        place = Path(ranks.from_first(lambda: str(folder.place(run, stem(source), resume=resume))))
         if resume and config_file is None and (place / folder.CONFIG).exists():
             config_file = place / folder.CONFIG
         settings = config.resolve(config_file, flags)
         _require_extras(settings)
+        if among.world > 1 and settings.training.adversarial is not None:
+            raise InputError(
+                "a training against a discriminator is one process's",
+                found=f"{among.world} processes, adversarial {settings.training.adversarial:g}",
+                next_step="the same without torchrun, or without --adversarial",
+            )
         durations = Durations()
         with durations.phase("preparing"):
             cubes = cubes_from(source, **read_by(source, settings))
@@ -166,15 +172,17 @@ def fit(
         place.mkdir(parents=True, exist_ok=True)
         again = _again(source, place)
         try:
-            folder.begin(place, fingerprint(parts), resume=resume)
-            if not resume:
+            whole = fingerprint(parts)
+            ranks.require_same(whole, what="data or settings")
+            ranks.from_first(lambda: folder.begin(place, whole, resume=resume))
+            if among.first and not resume:
                 begun_on(place, source, cubes)
             return train(parts, place, resume=resume, durations=durations, logger=logger, again=again)
         except BaseException as error:
             if any((place / "checkpoints").glob("*.ckpt")):
-                if isinstance(error, KeyboardInterrupt | SystemExit):
+                if isinstance(error, KeyboardInterrupt | SystemExit) or ranks.is_of_others(error):
                     tell(f"stopped  what was learnt is kept; to go on: {again}")
-            elif not resume:
+            elif among.first and not resume:
                 shutil.rmtree(place, ignore_errors=True)
             raise
 

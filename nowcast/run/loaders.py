@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from nowcast import ranks
 from nowcast.progress import tell
 from nowcast.run.emphasis import drawn_by, turned
 from nowcast.run.preparing import Prepared
@@ -14,6 +15,8 @@ from nowcast.sizes import bytes_of
 from nowcast.tensors import Loader, Windows
 
 __all__ = ["loader"]
+
+OTHERWISE = ", of blocks that are shared, so that they mix otherwise than on one (they do not with more --memory)"
 
 LITTLE_REUSE = 2.0
 """A pass that uses each byte it decodes less often is spent decoding."""
@@ -23,6 +26,7 @@ def loader(parts: Sequence[Prepared], name: str, *, place: Path | None = None) -
     """Of a part; training windows are drawn and turned as the settings say, which the run's folder `place` records."""
     settings = parts[0].settings
     held = [part for part in parts if name in part.plans]
+    among = ranks.here()
     made = Loader(
         [Windows(part.cube, part.plans[name], part.scaler, masked=part.masked, held=part.held) for part in held],
         batch=parts[0].batch,
@@ -31,11 +35,16 @@ def loader(parts: Sequence[Prepared], name: str, *, place: Path | None = None) -
         memory=bytes_of(settings.loading.memory) // 4,
         workers=settings.loading.workers,
         device="cuda" if torch.cuda.is_available() else "cpu",
-        drawn=None if place is None else drawn_by(parts, place),
+        rank=among.rank,
+        world=among.world,
+        drawn=None if place is None else ranks.first_alone(lambda: drawn_by(parts, place)),
         prepared=None if place is None else turned(parts),
     )
     if name == "training":
         tell(f"blocks   {made.blocks}")
+        if among.world > 1:
+            share = f"batches of {made.batch} are {made.batch // among.world} windows on each"
+            tell(f"ranks    {among.world}, {among.backend}: {share}{'' if made.blocks.held else OTHERWISE}")
         if not made.blocks.held and made.blocks.reuse < LITTLE_REUSE:
             tell("beware   its chunks make it slow to cut windows from: nowcast convert PATH cube.zarr cures that")
     return made

@@ -11,6 +11,7 @@ from nowcast.errors import MachineError
 from nowcast.losses import SMALLEST
 from nowcast.models import Forecaster
 from nowcast.progress import tell
+from nowcast.ranks import here
 from nowcast.run.learning import objective, recipe_for
 from nowcast.run.preparing import Prepared
 from nowcast.sizes import told
@@ -28,8 +29,8 @@ ALLOCATOR, LIBRARIES = 1.7, 100_000_000
 pieces, and so many bytes for what is loaded with the first step (`tests/benchmarks/bench_full_size.py`)."""
 
 
-def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
-    """Settle whether the forecaster works steps out again on the way back: as asked, else if it must.
+def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> bool:
+    """Settle whether the forecaster works steps out again on the way back, and say it: as asked, else if it must.
 
     Raises
     ------
@@ -39,14 +40,17 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
     from nowcast.training import MOST_LEADS, free_memory, step_memory
 
     asked = prepared.settings.training.low_memory
-    window, batch = prepared.plans["training"], prepared.batch
+    among = here()
+    window, batch = prepared.plans["training"], max(1, prepared.batch // among.world)
     forecaster.low_memory = bool(asked)
     height, width = (-(-side // forecaster.multiple) * forecaster.multiple for side in window.patch)
     pixels = batch * height * width
     if pixels * (window.context + window.horizon) <= SMALL:
-        return
+        return forecaster.low_memory
     device = "cuda" if torch.cuda.is_available() else "cpu"
     free = free_memory(device)
+    if free is not None and device == "cpu":
+        free //= among.beside
     horizon = min(window.horizon, MOST_LEADS) if forecaster.leads_apart else window.horizon
     loss, curriculum = objective(prepared, even=True)
 
@@ -68,15 +72,16 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> None:
         found = tried()
     tell(f"memory   a step takes up to {told(most_of(found))}{'' if free is None else f' of {told(free)} free'}{why}")
     if free is None or most_of(found) <= free:
-        return
+        return forecaster.low_memory
     fits = found.most((free - LIBRARIES) / ALLOCATOR, context=window.context, horizon=horizon)
     fewer, side = fits // (height * width), math.isqrt(fits)
-    smaller = f"--patch {side // forecaster.multiple * forecaster.multiple} --batch 1"
-    remedy = f"--batch {fewer}" if fewer else smaller if side >= forecaster.multiple else "a smaller --hidden"
+    smaller = f"--patch {side // forecaster.multiple * forecaster.multiple} --batch {among.world}"
+    larger = f"--batch {fewer * among.world}"
+    remedy = larger if fewer else smaller if side >= forecaster.multiple else "a smaller --hidden"
     least = found.bytes(pixels=pixels, context=window.context, horizon=horizon)
     if least <= free:
         tell(f"beware   that may be more than there is; what fits: {remedy}")
-        return
+        return forecaster.low_memory
     raise MachineError(
         f"a training step on {batch} windows of {height} x {width} pixels does not fit into memory; nothing was done",
         found=f"{told(free)} free",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 import xarray as xr
 
-from nowcast import config, model_file
+from nowcast import config, model_file, ranks
 from nowcast.atomic import write_text
 from nowcast.errors import InputError
 from nowcast.models import Forecaster, Framed
@@ -18,7 +20,7 @@ from nowcast.progress import tell
 from nowcast.run import folder
 from nowcast.run.card import card_of
 from nowcast.run.circumstances import Durations, taken_up
-from nowcast.run.judging import judge_all
+from nowcast.run.judging import judge_all, unscored
 from nowcast.run.learning import found_rate, objective, recipe_for
 from nowcast.run.loaders import loader
 from nowcast.run.memory import fitted_into_memory
@@ -60,6 +62,9 @@ def train(
     """
     before = folder.steps_taken(place)
     forecaster, outcome = learn(parts, place, resume=resume, durations=durations, logger=logger, again=again)
+    ranks.leave()
+    if not ranks.here().first:  # the first scores, and writes, alone
+        return unscored(parts[0]).assign_attrs(run=str(place), model_file=str(place / folder.MODEL))
     if outcome.idle and _is_finished(parts, place):
         raise InputError(
             f"{place}: nothing is left to do",
@@ -100,7 +105,7 @@ def learn(
     from nowcast.training import loggers_for
 
     settings = parts[0].settings
-    if not (place / folder.CONFIG).exists():
+    if ranks.here().first and not (place / folder.CONFIG).exists():
         write_text(place / folder.CONFIG, config.dump(settings))
     torch.manual_seed(settings.training.seed)
     forecaster = parts[0].forecaster()
@@ -134,10 +139,11 @@ def _fitted(
     recipe = recipe_for(prepared, curriculum, steps=len(loaders[0]))
     parameters = sum(p.numel() for p in forecaster.parameters())
     tell(f"model    {settings.model.name}, {parameters:,} parameters")
-    fitted_into_memory(prepared, forecaster)
+    forecaster.low_memory = ranks.from_first(lambda: fitted_into_memory(prepared, forecaster))
     validation = loaders[1] if len(loaders) > 1 else None
     if validation is None:
         tell("beware   no validation part: the last weights are kept, were they worse, and nothing ends it early")
+    _require_alone(settings.training)
     recipe = found_rate(prepared, forecaster, loss, loaders[0], recipe)
     epochs, max_minutes = settings.training.epochs, settings.training.max_minutes
     if told["resume"] and epochs is not None:
@@ -145,15 +151,9 @@ def _fitted(
         longer = begun.epochs is not None and epochs > begun.epochs and max_minutes == begun.max_minutes
         budget = training.Budget(epochs, None if longer else max_minutes, "as the run was begun, or is now asked to be")
     else:
-        budget = training.plan_budget(
-            forecaster,
-            loss,
-            loaders[0],
-            validation,
-            epochs=epochs,
-            max_minutes=max_minutes,
-            recipe=recipe,
-        )
+        timed = partial(training.plan_budget, forecaster, loss, loaders[0], validation, recipe=recipe)
+        planned = ranks.from_first(lambda: asdict(timed(epochs=epochs, max_minutes=max_minutes)))
+        budget = training.Budget(**planned)
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
     settled = {
         "epochs": budget.epochs,
@@ -162,8 +162,9 @@ def _fitted(
         "low_memory": forecaster.low_memory,
     }
     settings = settings.model_copy(update={"training": settings.training.model_copy(update=settled)})
-    write_text(place / folder.CONFIG, config.dump(settings))
-    for number, part in enumerate(parts, 1):
+    if ranks.here().first:
+        write_text(place / folder.CONFIG, config.dump(settings))
+    for number, part in enumerate(parts if ranks.here().first else [], 1):
         audit = json.dumps(part.split.audit(part.cube), indent=2)
         write_text(place / folder.numbered(folder.SPLIT, number), audit)
     with durations.phase("training"):
@@ -191,3 +192,14 @@ def _is_finished(parts: Sequence[Prepared], place: Path) -> bool:
     """Whether the model was written, and scored where it can be."""
     model, tested = place / folder.MODEL, any("test" in part.plans for part in parts)
     return model.exists() and (not tested or bool(model_file.load_card(model).verdict))
+
+
+def _require_alone(wanted: config.Training) -> None:
+    """Refuse what only one process can do."""
+    told = {"--monitor": wanted.monitor is not None, "--learning-rate find": wanted.learning_rate == "find"}
+    for flag in (flag for flag, asked in told.items() if asked and ranks.here().world > 1):
+        raise InputError(
+            f"{flag} is for one process; nothing was trained",
+            found=f"{ranks.here().world} processes",
+            next_step=f"leave out {flag}, or torchrun",
+        )

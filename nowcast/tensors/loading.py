@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from nowcast.errors import InputError
 from nowcast.tensors.batches import Batch, Preparation
 from nowcast.tensors.cutting import Cut, Cutter
 from nowcast.tensors.dataset import Windows
 from nowcast.tensors.fetching import Fetched, Fetcher, InProcesses, InThreads
 from nowcast.tensors.sources import source_of
-from nowcast.windows import EpochOrder, JoinedBlocks, plan_blocks
+from nowcast.windows import EpochOrder, JoinedBlocks, Shares, plan_blocks
 
 __all__ = ["MEMORY", "Loader", "loader"]
 
@@ -32,7 +33,7 @@ class Loader:
     parts
         Of each cube its windows; context, horizon, patch and channels are the same for all.
     batch
-        Windows in a batch. The last one of an epoch may have fewer.
+        Windows in a batch, of all processes together. The last one of an epoch may have fewer.
     shuffle
         Blocks and windows in a new order each epoch; False: as they lie.
     memory
@@ -42,13 +43,20 @@ class Loader:
     prefetch
         Batches that are cut ahead.
     rank, world
-        Which of several training processes this is: each window comes once over all of them, in as many batches.
+        Which of several training processes this is: each window comes once over all of them, in as many batches. If all
+        blocks are held, a batch has the same windows however many processes share it, and each reads all blocks. Else
+        blocks are shared, so that each is read by one or two of them, and batches mix other windows.
     device
         Where batches are scaled and given.
     drawn
         The windows of an epoch, by its number: ascending, numbered through all cubes. None: all.
     prepared
         Applied to each batch, with the numbers of its windows and the epoch: augmentation.
+
+    Raises
+    ------
+    InputError
+        The processes cannot have equal shares of a batch.
     """
 
     def __init__(
@@ -69,10 +77,18 @@ class Loader:
     ) -> None:
         self._kept: dict[int, Fetched] = {}
         self._fetcher: Fetcher | None = None
+        if batch % world:
+            fits = [each for each in (batch - batch % world, batch + world - batch % world) if each]
+            raise InputError(
+                f"batches of {batch} windows cannot be shared by {world} processes alike",
+                found=f"{batch / world:.2f} windows on each",
+                next_step=" or ".join(f"--batch {each}" for each in fits),
+            )
         self.batch, self.shuffle, self.seed, self.prefetch = batch, shuffle, seed, prefetch
         self.rank, self.world, self.device = rank, world, torch.device(device)
         self.epoch, self._given, self._first = 0, 0, 0
         self._drawn, self._prepared, self._workers = drawn, prepared, workers
+        self._total: tuple[int, int] | None = None
         self.parts = tuple(parts)
         self._sources = [part.source for part in parts]
         if len({(source.table is None, source.dtype) for source in self._sources}) > 1:
@@ -115,14 +131,31 @@ class Loader:
             shuffle=self.shuffle,
             rank=self.rank,
             world=self.world,
+            batch=self.batch if self.blocks.held else None,
             drawn=drawn,
         )
 
     def edges(self, order: EpochOrder) -> np.ndarray:
         """Where batches begin in an epoch, and where the last one ends: as many of them for every rank."""
-        windows, fewest = len(order), order.total // self.world
-        batches = -(-fewest // self.batch)  # of the rank with a window less; another's last batch may have one more
-        return np.append(np.arange(batches) * self.batch, windows)
+        if self.blocks.held:
+            return self._shares(order.total).edges
+        share, fewest = self.batch // self.world, order.total // self.world
+        batches = -(-fewest // share)  # of the rank with a window less; another's last batch may have one more
+        return np.append(np.arange(batches) * share, len(order))
+
+    def share(self, batch: int) -> tuple[int, int]:
+        """Of a batch of this epoch: the place of this process's first window in it, and windows of all processes."""
+        if self._total is None or self._total[0] != self.epoch:
+            self._total = self.epoch, self.order().total
+        shares = self._shares(self._total[1])
+        if self.blocks.held:
+            return shares.bounds(batch)[0], shares.size(batch)
+        batches = max(1, -(-(shares.total // self.world) // (self.batch // self.world)))
+        size = self.batch if batch < batches - 1 else shares.total - batch * self.batch
+        return size * self.rank // self.world, size
+
+    def _shares(self, total: int) -> Shares:
+        return Shares(total, self.batch, self.rank, self.world)
 
     def windows_of(self, batch: int) -> np.ndarray:
         """The windows of a batch of this epoch, in its order, numbered through all cubes."""
@@ -140,11 +173,15 @@ class Loader:
         return len(self.edges(self.order())) - 1
 
     def __iter__(self) -> Iterator[Batch]:
-        for cut in self.cut():
+        order = self.order()
+        shares, last = self._shares(order.total), len(self.edges(order)) - 1
+        for number, cut in enumerate(self.cut(), self._first if self._first < last else 0):
             given = cut.windows.to(self.device, non_blocking=True)
             batch: Batch = self.preparation(given, None if cut.cubes is None else cut.cubes.to(self.device))
             if self._prepared is not None:
                 batch = self._prepared(batch, cut.numbers, self.epoch)
+            if self.blocks.held and shares.is_spare(number):
+                batch = batch._replace(weight=torch.zeros_like(batch.weight))
             yield batch
 
     def cut(self) -> Iterator[Cut]:

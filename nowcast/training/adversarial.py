@@ -79,7 +79,7 @@ class Adversarial(Task):
     def training_step(self, batch: Batch, index: int) -> None:
         optimisers: Any = self.optimizers()
         schedules: Any = self.lr_schedulers()
-        forecast, pixels, wanted = self.answer(batch)
+        forecast, pixels, wanted, _ = self.answer(batch)
         if self.taken >= self.warm_up:
             apart = self.discriminator_loss(batch, forecast)
             self.guard.saw(index, apart)
@@ -105,7 +105,7 @@ class Adversarial(Task):
         return torch.stack([each.mean() for each in judged]).mean()
 
     def whole(self, batch: Batch) -> Tensor:
-        forecast, _, wanted = self.answer(batch)
+        forecast, _, wanted, _ = self.answer(batch)
         apart = self.discriminator_loss(batch, forecast)
         return wanted - self.adversarial_weight * self.realism(batch, forecast) + apart
 

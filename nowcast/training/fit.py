@@ -28,6 +28,7 @@ from nowcast.training.saving import Best, Saving
 from nowcast.training.task import Task
 from nowcast.training.tasks import task_of
 from nowcast.training.telling import Progress
+from nowcast.training.together import environment, layout
 from nowcast.training.tracking import LearningRate
 from nowcast.training.watch import EpochMeans, EpochOrders, Patience, Signals
 
@@ -124,19 +125,23 @@ def fit(
     with bar("fit", total=budget.epochs) as line, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*GPU available but not used.*")
         warnings.filterwarnings("ignore", message=".*no `val_dataloader`.*")
+        # Losses are added up over all processes before they are logged; some weights have no part in some steps.
+        warnings.filterwarnings("ignore", message=".*sync_dist=True.*")
+        warnings.filterwarnings("ignore", message=".*find_unused_parameters=True.*")
         # Lightning 2.6 asks torch 2.13 in an old way.
         warnings.filterwarnings("ignore", message=".*isinstance.treespec, LeafSpec.*")
         trainer = L.Trainer(
             max_epochs=budget.epochs,
             callbacks=[*callbacks, Progress(line, budget.epochs, timer.time_remaining), LearningRate(), *also],
             accumulate_grad_batches=recipe.accumulate,
-            plugins=[PlainCheckpoints()],
+            plugins=[PlainCheckpoints(), environment()],
             precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
             logger=list(loggers) or False,
             enable_progress_bar=False,
             enable_model_summary=False,
             num_sanity_val_steps=0,
             log_every_n_steps=1,
+            **layout(),
         )
         try:
             trainer.fit(task, training, validation, ckpt_path=None if begun is None else str(begun.path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from nowcast.errors import InputError
 from nowcast.progress import tell
+from nowcast.ranks import gathered
 from nowcast.tensors import Loader, located
+from nowcast.training.together import several
 
 if TYPE_CHECKING:
     from nowcast.training.task import Task
@@ -78,7 +81,7 @@ class Guard:
     def _judge(self, task: Task, step: _Step) -> bool:
         norm, *losses = step.figures.tolist()
         fine = all(map(math.isfinite, (norm, *losses)))
-        if _several(task):  # all of them do the same
+        if several(task):  # all of them do the same
             fine = task.trainer.strategy.reduce_boolean_decision(fine, all=True)
         if fine:
             return True
@@ -87,6 +90,8 @@ class Guard:
         what += f" in epoch {step.epoch + 1}, step {step.number}"
         batches = [n for n, loss in zip(step.batches, losses, strict=True) if not (bad and math.isfinite(loss))]
         where = _where(task, batches, step.epoch)
+        said = [json.loads(each) for each in gathered(json.dumps([what, where] if bad else None))]
+        what, where = next((each for each in said if each), (what, where))  # of the process whose loss it was
         if task.recipe.nonfinite == "skip":
             task.skipped += 1
             left_out = int(task.skipped)
@@ -101,10 +106,6 @@ class Guard:
             needed="numbers that can be learnt from, and a learning rate that is not too high",
             next_step=f"look at these frames (nowcast inspect PATH), or {lower}, or training.nonfinite: skip",
         )
-
-
-def _several(task: Task) -> bool:
-    return task._trainer is not None and task.trainer.world_size > 1
 
 
 def _where(task: Task, batches: Sequence[int], epoch: int) -> str:

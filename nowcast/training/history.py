@@ -35,6 +35,8 @@ class History(L.Callback):
         self.start = time.monotonic()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
         kept = [row for row in rows_of(self.path) if row["epoch"] <= trainer.current_epoch]
         write_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         as_table(self.path)
@@ -46,6 +48,8 @@ class History(L.Callback):
         self.start = time.monotonic() - state_dict["seconds"]
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
         task = cast(Task, pl_module)
         line = {
             "epoch": trainer.current_epoch + 1,

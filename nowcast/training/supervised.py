@@ -8,6 +8,7 @@ from torch import Tensor
 
 from nowcast.tensors import Batch
 from nowcast.training.task import Task
+from nowcast.training.together import added_up, shared
 
 __all__ = ["Supervised"]
 
@@ -16,10 +17,12 @@ class Supervised(Task):
     """A Forecaster, a loss and an optimiser; parameters are those of `Task`."""
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        answer = self.answer(batch)
+        share = shared(self, len(batch.context), index)
+        answer = self.answer(batch, share)
         self.guard.saw(index, answer.wanted)
-        self.log_loss("training", answer.pixels, batch=len(batch.context))
-        return self.by_its_pixels(answer.wanted, batch)
+        pixels, every = added_up(self, answer.pixels[None], answer.counted)
+        self.log_loss("training", pixels[0], batch=share[1])
+        return self.by_its_pixels(answer.wanted, answer.counted, every)
 
     def whole(self, batch: Batch) -> Tensor:
         return self.answer(batch).wanted

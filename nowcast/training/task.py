@@ -20,6 +20,7 @@ from nowcast.training.guards import Guard
 from nowcast.training.monitor import Tally
 from nowcast.training.recipe import OPTIMISERS, PLAIN, Recipe
 from nowcast.training.schedule import scheduled
+from nowcast.training.together import added_up, shared
 
 __all__ = ["MOST_LEADS", "Answer", "Task"]
 
@@ -28,11 +29,15 @@ MOST_LEADS = 4
 
 
 class Answer(NamedTuple):
-    """`forecast (b t c h w)`; `pixels`, its loss; `wanted`, all that the forecaster's step makes small."""
+    """`forecast (b t c h w)`; `pixels`, its loss; `wanted`, all that the forecaster's step makes small.
+
+    `counted` is how many pixels that loss is the mean over, each as much as it counts.
+    """
 
     forecast: Tensor
     pixels: Tensor
     wanted: Tensor
+    counted: Tensor
 
 
 class Task(L.LightningModule, ABC):
@@ -91,23 +96,31 @@ class Task(L.LightningModule, ABC):
         told = self.recipe.curriculum
         return told is None or told.chances(self.taken / max(1, self.steps)) == (0.0, 1.0)
 
-    def answer(self, batch: Batch) -> Answer:
-        """The forecaster's answer in training, and what is wrong with it."""
+    def answer(self, batch: Batch, share: tuple[int, int] | None = None) -> Answer:
+        """The forecaster's answer in training, and what is wrong with it.
+
+        Parameters
+        ----------
+        share
+            Of a step that several processes take: the place of the batch's first window among all of the step, and how
+            many these are. None: they are the batch.
+        """
         context, target, weight = batch
         if not _is_fed_back(self.forecaster):
             leads = self._looked_at(target.shape[1])
             lifted = (self._compiled or self.forecaster).lifted(context, leads)
             at = [lead - 1 for lead in leads]
             loss = self.loss.at(leads) if isinstance(self.loss, Mixture) else self.loss
-            pixels = self._compared(loss, lifted, context, target[:, at], weight[:, at])
-            return Answer(self.forecaster.expected(lifted.values), pixels, pixels)
+            pixels, count = self._compared(loss, lifted, context, target[:, at], weight[:, at])
+            return Answer(self.forecaster.expected(lifted.values), pixels, pixels, count)
         told = self.recipe.curriculum
-        lesson = None if told is None else told.teaching(batch, step=self.taken, steps=self.steps)
+        lesson = None if told is None else told.teaching(batch, step=self.taken, steps=self.steps, share=share)
         unrolled = (self._compiled or self.forecaster).unroll(context, target.shape[1], lesson)
         pixels = wanted = self.loss(unrolled.frames, target, weight)
         if told is not None and unrolled.seen is not None:
             wanted = told.with_context(pixels, unrolled.seen, batch)
-        return Answer(unrolled.frames, pixels, wanted if unrolled.apart is None else wanted + unrolled.apart)
+        wanted = wanted if unrolled.apart is None else wanted + unrolled.apart
+        return Answer(unrolled.frames, pixels, wanted, _counted(self.loss, weight))
 
     @abstractmethod
     def whole(self, batch: Batch) -> Tensor:
@@ -146,20 +159,26 @@ class Task(L.LightningModule, ABC):
         context, target, weight = batch
         told = self.judged.lifted(context, range(1, target.shape[1] + 1))
         still = told._replace(values=self.forecaster.lift(self.persistence(context, target.shape[1])))
-        for name, lifted in (("validation", told), ("persistence", still)):
-            self.log(name, self._compared(self.loss, lifted, context, target, weight), batch_size=len(context))
         if self.tally is not None:
             self.tally.add(self.judged, told.values, self.persistence(context, target.shape[1]), batch)
+        _, windows = shared(self, len(context), index)
+        found = [self._compared(self.loss, lifted, context, target, weight) for lifted in (told, still)]
+        means, _ = added_up(self, torch.stack([pixels for pixels, _ in found]), found[0][1])
+        for name, pixels in zip(("validation", "persistence"), means, strict=True):
+            self.log(name, pixels, batch_size=windows)
 
-    def _compared(self, loss: Loss, lifted: Lifted, context: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        """The loss in the space that the forecaster learns in, where it had something to tell from."""
+    def _compared(
+        self, loss: Loss, lifted: Lifted, context: Tensor, target: Tensor, weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The loss in the space that the forecaster learns in, where it had something to tell from; and its pixels."""
         values, wanted = lifted.values, self.forecaster.lift(target)
         stakes = self.forecaster.stakes(context)
         if stakes is not None:
             values, wanted = values * stakes, wanted * stakes
         if lifted.known is not None:
             weight = weight * lifted.known
-        return loss(values, wanted, weight.repeat(1, 1, wanted.shape[2] // weight.shape[2], 1, 1))
+        weight = weight.repeat(1, 1, wanted.shape[2] // weight.shape[2], 1, 1)
+        return loss(values, wanted, weight), _counted(loss, weight)
 
     def _looked_at(self, horizon: int) -> list[int]:
         """Lead times that a step of training looks at: all, or by turns a few of those that are told apart."""
@@ -168,24 +187,26 @@ class Task(L.LightningModule, ABC):
         drawn = torch.Generator().manual_seed(self.taken)
         return sorted((torch.randperm(horizon, generator=drawn)[:MOST_LEADS] + 1).tolist())
 
-    def by_its_pixels(self, loss: Tensor, batch: Batch) -> Tensor:
-        """The loss such that those of the batches of a step add up to the mean over all their observed pixels.
+    def by_its_pixels(self, loss: Tensor, own: Tensor, every: Tensor) -> Tensor:
+        """The loss such that those of all processes and batches of a step add up to the mean over all their pixels.
 
-        Each counts by how many it has, of those that a batch may have; `on_before_optimizer_step` divides by the sum.
+        Gradients are the mean of the processes', each of which counts by its `own` pixels beside the mean of `every`
+        one's. Of several batches each counts beside the first; `on_before_optimizer_step` divides by the sum.
         """
         if self.recipe.accumulate == 1:
-            return loss
-        self._counted.append(batch.weight.sum() / batch.weight[0].numel())
-        return loss * self._counted[-1]
+            return loss if own is every else loss * own / _divisor(every)
+        self._counted.append(every)
+        return loss * own / _divisor(self._counted[0])
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         weights = [each for group in optimizer.param_groups for each in group["params"]]
         if self._counted:
-            windows = torch.stack(self._counted).sum() / self.recipe.accumulate  # Lightning's mean is over batches
+            mean = torch.stack(self._counted).sum() / self.recipe.accumulate  # Lightning's mean is over batches
+            pixels = _divisor(mean / _divisor(self._counted[0]))
             self._counted.clear()
             for each in weights:
                 if each.grad is not None:
-                    each.grad.div_(torch.where(windows > 0, windows, 1))
+                    each.grad.div_(pixels)
         norm = nn.utils.clip_grad_norm_(weights, self.recipe.clip)
         if not self.guard.allows(self, norm):
             for each in weights:
@@ -212,6 +233,15 @@ class Task(L.LightningModule, ABC):
         """The mean over an epoch's steps, of `batch` windows each."""
         total, windows = self.sums.get(name, (torch.zeros_like(loss), 0))
         self.sums[name] = (total + batch * loss.detach(), windows + batch)
+
+
+def _counted(loss: Loss, weight: Tensor) -> Tensor:
+    """Pixels `(b t c h w)`, each as much as it counts."""
+    return (loss.weighted(weight) if isinstance(loss, Mixture) else weight).sum()
+
+
+def _divisor(pixels: Tensor) -> Tensor:
+    return torch.where(pixels > 0, pixels, 1)
 
 
 def _is_fed_back(forecaster: Forecaster) -> TypeGuard[RecurrentForecaster]:

@@ -59,11 +59,12 @@ class Curriculum:
             return 0.5, 0.5
         return 0.5 * (FREE - done) / (FREE - HALF), 1 - 0.5 * math.exp((HALF - done) / SLOWNESS)
 
-    def teaching(self, batch: Batch, *, step: int, steps: int) -> Teaching:
-        """What a step, counted from 0, is taught."""
+    def teaching(self, batch: Batch, *, step: int, steps: int, share: tuple[int, int] | None = None) -> Teaching:
+        """What a step, counted from 0, is taught; `share` is as in `nowcast.training.task.Task.answer`."""
         scheduled, reverse = self.chances(step / max(1, steps))
         drawn = int(np.random.SeedSequence([self.seed, step]).generate_state(1)[0])
-        return Teaching(batch.target, batch.weight, scheduled, reverse, torch.Generator().manual_seed(drawn))
+        generator = torch.Generator().manual_seed(drawn)
+        return Teaching(batch.target, batch.weight, scheduled, reverse, generator, share)
 
     def with_context(self, pixels: Tensor, seen: Tensor, batch: Batch) -> Tensor:
         """The loss over context and horizon, each frame counting alike, as published.

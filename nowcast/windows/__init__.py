@@ -15,6 +15,7 @@ from nowcast.windows.joining import JoinedBlocks
 from nowcast.windows.order import EpochOrder, Step
 from nowcast.windows.plans import Window, WindowPlan, plan, starts_of
 from nowcast.windows.sequences import Sequences
+from nowcast.windows.shares import Shares
 from nowcast.windows.splitting import BY_EVENT, BY_PUBLISHER, BY_SEQUENCE, BY_TIME, Split, split
 from nowcast.windows.tiling import Tile, tiles
 
@@ -32,6 +33,7 @@ __all__ = [
     "EpochOrder",
     "JoinedBlocks",
     "Sequences",
+    "Shares",
     "Split",
     "Step",
     "Tile",

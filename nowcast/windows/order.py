@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nowcast.windows.joining import JoinedBlocks
+from nowcast.windows.shares import Shares
 
 __all__ = ["EpochOrder", "Step"]
 
@@ -40,7 +41,11 @@ class EpochOrder:
     shuffle
         False: blocks in order, and the windows of each in that of the plan.
     rank, world
-        Which process this is, and of how many; the shares differ by one window at most.
+        Which process this is, and of how many.
+    batch
+        Windows of a batch, each of which is shared among the processes (see `Shares`): the epoch is the same however
+        many they are, and each needs all blocks. None: blocks are shared, of which each needs few, and windows mix
+        otherwise; the shares differ by one window at most.
     drawn
         Indices of the windows that this epoch consists of, ascending; None: all.
     """
@@ -54,6 +59,7 @@ class EpochOrder:
         shuffle: bool = True,
         rank: int = 0,
         world: int = 1,
+        batch: int | None = None,
         drawn: np.ndarray | None = None,
     ) -> None:
         self._plan, self._key, self._shuffle = blocks, (seed, epoch), shuffle
@@ -67,7 +73,7 @@ class EpochOrder:
         edges = np.concatenate(([0], np.cumsum(sizes[numbers])))
         self.total = int(edges[-1])
         """Windows of all processes."""
-        low, high = (self.total * place // world for place in (rank, rank + 1))
+        low, high = (self.total * place // world for place in (rank, rank + 1)) if batch is None else (0, self.total)
         self._pieces = [
             _Piece(int(number), int(max(low - start, 0)), int(min(high, stop) - start))
             for number, start, stop in zip(numbers, edges[:-1], edges[1:], strict=True)
@@ -77,7 +83,11 @@ class EpochOrder:
         self._mixed = min(blocks.mixed, max(1, len(self._pieces))) if shuffle else 1
         self._steps = 0 if not self._pieces else 1 if self._together else len(self._pieces) + self._mixed - 1
         counts = [sum(hi - lo for _, lo, hi in self._portions(step)) for step in range(self._steps)]
-        self._edges = np.concatenate(([0], np.cumsum(counts, dtype=int))).astype(int)
+        self._all = self._edges = np.concatenate(([0], np.cumsum(counts, dtype=int))).astype(int)
+        self._mine = None
+        if batch is not None and world > 1:
+            self._mine = Shares(self.total, batch, rank, world).positions
+            self._edges = np.searchsorted(self._mine, self._all)
 
     def __len__(self) -> int:
         """Windows of this process."""
@@ -112,10 +122,10 @@ class EpochOrder:
         if not windows:
             return Step(np.empty(0, int), np.empty(0, int))
         together, origin = np.concatenate(windows), np.concatenate(places)
-        if not self._shuffle:
-            return Step(together, origin)
-        mixed = self._random(1, number).permutation(len(together))
-        return Step(together[mixed], origin[mixed])
+        order = self._random(1, number).permutation(len(together)) if self._shuffle else np.arange(len(together))
+        if self._mine is not None:
+            order = order[self._mine[slice(*self._edges[number : number + 2])] - self._all[number]]
+        return Step(together[order], origin[order])
 
     def _portions(self, step: int) -> list[tuple[int, int, int]]:
         """Of each block in a step: its place, and which of its piece's windows."""

@@ -233,8 +233,9 @@ def test_threads_end_with_the_pass(gappy: xr.DataArray) -> None:
 
 
 @pytest.mark.parametrize("world", [2, 3, 4])
-@pytest.mark.parametrize("batch", [1, 4, 7])
-def test_ranks_share_the_windows_in_as_many_batches(gappy: xr.DataArray, world: int, batch: int) -> None:
+@pytest.mark.parametrize("share", [1, 2, 4])
+def test_ranks_share_the_windows_in_as_many_batches(gappy: xr.DataArray, world: int, share: int) -> None:
+    batch = share * world
     ranks = [
         Loader([windows(gappy)], batch=batch, seed=1, memory=4000, rank=rank, world=world) for rank in range(world)
     ]
@@ -243,6 +244,39 @@ def test_ranks_share_the_windows_in_as_many_batches(gappy: xr.DataArray, world: 
     assert [len(rank) for rank in ranks] == [len(each) for each in passes]
     assert all(numbers for each in passes for numbers in each)
     assert sorted(n for each in passes for numbers in each for n in numbers) == list(range(len(cut(gappy))))
+    for number, parts in enumerate(zip(*passes, strict=True)):
+        assert ranks[0].share(number)[1] == sum(map(len, parts))
+
+
+@pytest.mark.parametrize("world", [2, 3])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_batch_of_blocks_that_are_held_has_the_same_windows_on_any_number_of_ranks(
+    gappy: xr.DataArray, world: int, shuffle: bool
+) -> None:
+    count = len(cut(gappy))
+    batch = max(range(world, count, world), key=lambda each: 0 < count % each < world)  # the last one is too few
+    alone = Loader([windows(gappy)], batch=batch, seed=1, shuffle=shuffle)
+    ranks = [
+        Loader([windows(gappy)], batch=batch, seed=1, shuffle=shuffle, rank=rank, world=world) for rank in range(world)
+    ]
+    for epoch in range(2):
+        for each in (alone, *ranks):
+            each.set_epoch(epoch)
+        expected = [cut.numbers.tolist() for cut in alone.cut()]
+        found: list[list[int]] = [[] for _ in expected]
+        for rank in ranks:
+            counts = [bool(batch.weight.any()) for batch in rank]
+            for number, (each, counted) in enumerate(zip(rank.cut(), counts, strict=True)):
+                found[number] += each.numbers.tolist() if counted else []
+                assert rank.share(number)[1] == len(expected[number])
+        assert found == expected
+
+
+def test_batches_that_ranks_cannot_share_alike_are_refused(gappy: xr.DataArray) -> None:
+    with pytest.raises(InputError, match="batches of 8 windows") as caught:
+        Loader([windows(gappy)], batch=8, rank=0, world=3)
+    assert caught.value.found == "2.67 windows on each"
+    assert caught.value.next_step == "--batch 6 or --batch 9"
 
 
 def test_what_is_drawn_is_what_comes(gappy: xr.DataArray) -> None:

@@ -108,9 +108,9 @@ def test_a_task_teaches_by_the_steps_that_it_has_taken(monkeypatch: pytest.Monke
     one, told = task(Next(), steps=10), []
     teaching = Curriculum.teaching
 
-    def spy(self: Curriculum, batch: Batch, *, step: int, steps: int) -> Any:
+    def spy(self: Curriculum, batch: Batch, *, step: int, steps: int, share: Any) -> Any:
         told.append((step, steps))
-        return teaching(self, batch, step=step, steps=steps)
+        return teaching(self, batch, step=step, steps=steps, share=share)
 
     monkeypatch.setattr(Curriculum, "teaching", spy)
     optimiser, schedule = one.forecaster_optimiser()
