@@ -18,7 +18,7 @@ check: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(VENV)/docs
+docs: $(VENV)/ready
 	$(BIN)/python -m sphinx -q -W --keep-going docs docs/_build/html
 	@echo docs/_build/html/index.html
 
@@ -37,7 +37,3 @@ $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt -e ".[dev]"
 	touch $(VENV)/ready
-
-$(VENV)/docs: $(VENV)/ready
-	$(BIN)/pip install --quiet -c constraints.txt -e ".[docs]"
-	touch $(VENV)/docs

@@ -76,7 +76,7 @@ def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
     """Without executing notebooks: tests/test_notebooks.py does that, and `make docs`."""
     absent = sorted(name for name in MAKES_THEM if importlib.util.find_spec(name) is None)
     if absent:
-        pytest.skip(f"no {', '.join(absent)}: pip install -e '.[docs]', or make docs")
+        pytest.skip(f"no {', '.join(absent)}: pip install -e '.[docs]'")
     command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-D", "nb_execution_mode=off"]
     ended = subprocess.run(
         [*command, "-d", str(tmp_path / "trees"), "docs", str(tmp_path / "site")],
