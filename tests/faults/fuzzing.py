@@ -53,8 +53,8 @@ class Result:
 class Worker:
     """One child that reads; started anew after a crash or a hang."""
 
-    def __init__(self, scratch: Path) -> None:
-        self.scratch = scratch
+    def __init__(self, scratch: Path, *, program: Path = WORKER) -> None:
+        self.scratch, self.program = scratch, program
         scratch.mkdir(parents=True, exist_ok=True)
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -84,7 +84,7 @@ class Worker:
         if self._child is None:
             with (self.scratch / "stderr").open("wb") as errors:
                 self._child = subprocess.Popen(
-                    [sys.executable, "-W", "ignore", str(WORKER)],
+                    [sys.executable, "-W", "ignore", str(self.program)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=errors,

@@ -1,6 +1,6 @@
 """Types commands in a process of its own, and tells what they did beside their work: one line of JSON in, one out.
 
-In:  {"words": ["forecast", …], "folder": where it is typed}
+In:  {"path": where it is typed, "options": {"words": ["forecast", …]}}
 Out: {"code", "err", "traceback", "events": [[event, what]], "modules": [files], "grown": bytes}
 """
 
@@ -86,7 +86,7 @@ def main() -> None:
     sys.addaudithook(watch)
     for line in sys.stdin:
         case = json.loads(line)
-        answers.write(json.dumps(typed(case["words"], case["folder"])) + "\n")
+        answers.write(json.dumps(typed(case["options"]["words"], case["path"])) + "\n")
         answers.flush()
 
 
