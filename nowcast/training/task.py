@@ -230,7 +230,9 @@ class Task(L.LightningModule, ABC):
         return optimiser, self._schedule
 
     def log_loss(self, name: str, loss: Tensor, *, batch: int) -> None:
-        """The mean over an epoch's steps, of `batch` windows each."""
+        """The mean over an epoch's steps, of `batch` windows each; what is skipped is in none, nor in the history."""
+        if self.recipe.nonfinite == "skip" and not torch.isfinite(loss):
+            return
         total, windows = self.sums.get(name, (torch.zeros_like(loss), 0))
         self.sums[name] = (total + batch * loss.detach(), windows + batch)
 
