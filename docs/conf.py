@@ -42,7 +42,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "navbar_align": "left",
     "header_links_before_dropdown": 8,
-    "secondary_sidebar_items": {"**": ["page-toc"], "notebooks/*": [], "explanation/beside_others": []},
+    "secondary_sidebar_items": {"**": ["page-toc"]},
     "footer_start": ["copyright"],
     "footer_end": [],
 }

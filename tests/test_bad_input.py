@@ -289,7 +289,7 @@ def other_variable(cube: xr.DataArray) -> xr.DataArray:
 
 
 def other_units(cube: xr.DataArray) -> xr.DataArray:
-    return cube.assign_attrs(units="mm")
+    return cube.assign_attrs(units="K")
 
 
 def other_grid_step(cube: xr.DataArray) -> xr.DataArray:
@@ -303,7 +303,7 @@ def other_time_step(cube: xr.DataArray) -> xr.DataArray:
 
 MISFITS = {
     other_variable: ("variable", "model wants rain_rate; cube has snow_rate"),
-    other_units: ("units", "model wants mm h-1; cube has mm"),
+    other_units: ("units", "model wants mm h-1; cube has K"),
     other_grid_step: ("grid step", "model wants 1000 x 1000 m; cube has 2000 x 2000"),
     other_time_step: ("time step", "model wants 300 s; cube has 600 s"),
 }

@@ -32,9 +32,10 @@ def correlation(total: xr.Dataset) -> xr.DataArray:
     pixels, observed = total["pixels"], total["observed_sum"] / total["pixels"]
     forecast = observed + total["error"] / pixels
     squares = total["forecast_square"] / pixels, total["observed_square"] / pixels
-    spread = (squares[0] - forecast**2) * (squares[1] - observed**2)
+    variances = squares[0] - forecast**2, squares[1] - observed**2
     # What is left of two numbers that are the same but for rounding is no variance.
-    spread = spread.where(spread > 1e-24 * squares[0] * squares[1])
+    varies = (variances[0] > 1e-12 * squares[0]) & (variances[1] > 1e-12 * squares[1])
+    spread = (variances[0] * variances[1]).where(varies)
     found: xr.DataArray = (total["product"] / pixels - forecast * observed) / spread**0.5
     return found
 

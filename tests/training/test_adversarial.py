@@ -173,8 +173,8 @@ class Watched(Adversarial):
         self.norms.append(float(torch.stack([each.grad.norm() for each in parameters if each.grad is not None]).norm()))
         self._kept = {name: value.clone() for name, value in self.named_parameters()}
 
-    def _learn(self, loss: Tensor, optimiser: Any, schedule: Any, batch: int) -> None:
-        super()._learn(loss, optimiser, schedule, batch)
+    def _learn(self, loss: Tensor, optimiser: Any, schedule: Any) -> None:
+        super()._learn(loss, optimiser, schedule)
         sides = {
             name.split(".")[0] for name, value in self.named_parameters() if not torch.equal(value, self._kept[name])
         }

@@ -18,6 +18,7 @@ def trainer_at(epoch: int, **metrics: float) -> Any:
     """As much of a Trainer as the history looks at."""
     optimiser = SimpleNamespace(param_groups=[{"lr": 0.01}])
     return SimpleNamespace(
+        is_global_zero=True,
         current_epoch=epoch,
         callback_metrics={name: torch.tensor(value) for name, value in metrics.items()},
         optimizers=[optimiser],
@@ -65,7 +66,7 @@ def test_the_table_has_the_same_figures_in_columns_that_stay(tmp_path: Path) -> 
     assert header == "epoch,step,training,validation,persistence,learning_rate,seconds\n"
     history.on_train_epoch_end(trainer_at(0, training=1 / 3, validation=0.1, persistence=1.0), task_at(5))
     assert (tmp_path / "history.csv").read_text().startswith(header)
-    history.on_train_epoch_end(trainer_at(1, training=float("nan"), judge=0.7, a=1.0), task_at(10))
+    history.on_train_epoch_end(trainer_at(1, judge=0.7, a=1.0), task_at(10))
     table = pd.read_csv(tmp_path / "history.csv")
     assert list(table) == [
         "epoch", "step", "training", "validation", "persistence", "a", "judge", "learning_rate", "seconds",

@@ -21,6 +21,9 @@ from nowcast.training.telling import Progress
 def trainer_at(epoch: int, **metrics: float) -> Any:
     """As much of a Trainer as the line looks at."""
     return SimpleNamespace(
+        accumulate_grad_batches=1,
+        world_size=1,
+        is_global_zero=True,
         current_epoch=epoch,
         callback_metrics={name: torch.tensor(value) for name, value in metrics.items()},
         num_training_batches=4,
