@@ -245,9 +245,6 @@ CASES = both(MODEL, FORECAST) | MODELS | CONFIGS | FOLDERS | both(CHECKPOINT, RE
 
 INSTALLED = [sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(ROOT / "nowcast"), str(HERE)]
 SYSTEM = ("/proc/", "/sys/", "/dev/null", "/usr/", "/lib", "/etc/localtime", "/etc/ld.so", "/etc/gitconfig")
-OWN_PICKLES = ("_operator", "cloudpickle", "dask", "nowcast", "numpy", "pandas", "xarray")
-"""dask tells arrays apart by pickling what they are made of, and tries whether that comes back."""
-
 HARMLESS = (
     "os.mkdir",
     "os.rmdir",
@@ -290,8 +287,6 @@ def strange(answer: dict[str, Any], folder: Path) -> list[Any]:
             fine = place.startswith((*own, *known)) or place.startswith(SYSTEM)
             if not fine or place.startswith(str(folder.parent / "outside")):
                 found.append((event, place))
-        elif event == "pickle.find_class" and what.split(".")[0] in OWN_PICKLES:
-            continue
         elif event in ("exec", "compile"):
             if not what.startswith((*known, "<")):
                 found.append((event, what))
@@ -300,7 +295,12 @@ def strange(answer: dict[str, Any], folder: Path) -> list[Any]:
     return found + [module for module in answer["modules"] if not module.startswith(known)]
 
 
-@pytest.mark.parametrize("name", CASES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """All by `--full`, else every fifth."""
+    if "name" in metafunc.fixturenames:
+        metafunc.parametrize("name", list(CASES)[:: 1 if metafunc.config.getoption("--full") else 5])
+
+
 def test_it_is_refused_and_nothing_else_is_done(name: str, typist: Typist, tmp_path: Path) -> None:
     folder = tmp_path / "given"
     shutil.copytree(RELEASE, folder)

@@ -35,11 +35,15 @@ WATCHED = (
 WATCHED += ("os.forkpty", "os.posix_spawn", "os.spawn", "subprocess.Popen", "socket.", "urllib.", "ctypes.dlopen")
 WATCHED += ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree")
 
+NOWCAST = Path(__file__).parents[2] / "nowcast"
+
 _events: list[list[str]] | None = None
 
 
 def watch(event: str, arguments: tuple[Any, ...]) -> None:
     if _events is None or not event.startswith(WATCHED):
+        return
+    if event == "pickle.find_class" and _by_dask():
         return
     told = arguments[0] if arguments else ""
     if event == "compile":
@@ -48,6 +52,16 @@ def watch(event: str, arguments: tuple[Any, ...]) -> None:
         told = told.co_filename
     if not isinstance(told, int):
         _events.append([event, os.fsdecode(told) if isinstance(told, str | bytes | os.PathLike) else repr(arguments)])
+
+
+def _by_dask() -> bool:
+    """Whether dask asks: to tell two of its own objects apart it pickles them, and reads that again."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and not frame.f_code.co_filename.startswith(str(NOWCAST)):
+        if frame.f_code.co_filename.endswith("/dask/tokenize.py"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def typed(words: list[str], folder: str) -> dict[str, Any]:
