@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from nowcast.accessor.windows import LabelledWindows
+from nowcast.cube import Run, runs
+from nowcast.products import is_forecast
+from nowcast.readers.arrays import cube_of
+from nowcast.windows import plan
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from nowcast.cube import Run
     from nowcast.report import ScoreTable
     from nowcast.report.motion import Animation
     from nowcast.run import Inspection, TrainedRun
@@ -44,15 +47,11 @@ class NowcastAccessor:
         InputError
             It is none: what was found, what is needed.
         """
-        from nowcast.readers.arrays import cube_of
-
         return cube_of(self._source)
 
     @property
     def runs(self) -> list[Run]:
         """The stretches of time without a gap, within one sequence."""
-        from nowcast.cube import runs
-
         return runs(self.cube)
 
     def describe(self, *, progress: bool = True) -> Inspection:
@@ -86,8 +85,6 @@ class NowcastAccessor:
         InputError
             The array is no cube, or no window fits.
         """
-        from nowcast.windows import plan
-
         chosen = plan(
             self.cube, context=context, horizon=horizon, stride=stride, patch=patch, patch_stride=patch_stride
         )
@@ -204,7 +201,6 @@ class NowcastAccessor:
         frames
             Of a cube without a forecast, how many at most.
         """
-        from nowcast.products import is_forecast
         from nowcast.report import motion
 
         if forecast is not None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
+from nowcast.windows import WindowPlan
+
 if TYPE_CHECKING:
     from nowcast.scaling import Scaler
     from nowcast.tensors import Loader
     from nowcast.tensors import Windows as Tensors
-    from nowcast.windows import WindowPlan
 
 __all__ = ["LabelledWindows"]
 

@@ -98,10 +98,8 @@ class Exceedance(nn.Module):
 
     def calibrated(self, values: Tensor, lead: int) -> Tensor:
         """What is told of a lead time, counted from 1, `(b c(1 + k) h w)`, written over with what is forecast of it."""
-        if self.slopes is None or self.training:
-            return values
-        c = values.shape[1] // self.share
-        for level, slope in enumerate(self.slopes[min(lead, len(self.slopes)) - 1], start=1):
+        c, rows = values.shape[1] // self.share, self.slopes or ((),)
+        for level, slope in enumerate(rows[min(lead, len(rows)) - 1], start=1):
             if slope != 1:
                 values[:, level * c : (level + 1) * c] *= slope
         return values

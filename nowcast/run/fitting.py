@@ -15,7 +15,7 @@ import xarray as xr
 from nowcast import config, ranks
 from nowcast.config import Settings
 from nowcast.cube import label
-from nowcast.errors import InputError, MachineError
+from nowcast.errors import MachineError
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.run import folder
@@ -23,7 +23,7 @@ from nowcast.run.circumstances import Durations, begun_on, paths_of
 from nowcast.run.learning import settled
 from nowcast.run.several import Sources, cubes_from, fingerprint, prepare_all
 from nowcast.run.source import given, held, stem
-from nowcast.run.training import train
+from nowcast.run.training import require_alone, train
 from nowcast.sizes import bytes_of
 
 if TYPE_CHECKING:
@@ -157,12 +157,7 @@ def fit(
             config_file = place / folder.CONFIG
         settings = config.resolve(config_file, flags)
         _require_extras(settings)
-        if among.world > 1 and settings.training.adversarial is not None:
-            raise InputError(
-                "a training against a discriminator is one process's",
-                found=f"{among.world} processes, adversarial {settings.training.adversarial:g}",
-                next_step="the same without torchrun, or without --adversarial",
-            )
+        require_alone(settings.training)
         durations = Durations()
         with durations.phase("preparing"):
             cubes = cubes_from(source, **read_by(source, settings))

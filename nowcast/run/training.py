@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from nowcast.training import Outcome
 
-__all__ = ["learn", "train"]
+__all__ = ["learn", "require_alone", "train"]
 
 
 def train(
@@ -143,7 +143,6 @@ def _fitted(
     validation = loaders[1] if len(loaders) > 1 else None
     if validation is None:
         tell("beware   no validation part: the last weights are kept, were they worse, and nothing ends it early")
-    _require_alone(settings.training)
     recipe = found_rate(prepared, forecaster, loss, loaders[0], recipe)
     epochs, max_minutes = settings.training.epochs, settings.training.max_minutes
     if told["resume"] and epochs is not None:
@@ -194,12 +193,23 @@ def _is_finished(parts: Sequence[Prepared], place: Path) -> bool:
     return model.exists() and (not tested or bool(model_file.load_card(model).verdict))
 
 
-def _require_alone(wanted: config.Training) -> None:
-    """Refuse what only one process can do."""
-    told = {"--monitor": wanted.monitor is not None, "--learning-rate find": wanted.learning_rate == "find"}
-    for flag in (flag for flag, asked in told.items() if asked and ranks.here().world > 1):
+def require_alone(wanted: config.Training) -> None:
+    """Refuse what only one process can do.
+
+    Raises
+    ------
+    InputError
+        It is asked for, and there are several.
+    """
+    world = ranks.here().world
+    asked = {
+        "--adversarial": wanted.adversarial is not None,
+        "--monitor": wanted.monitor is not None,
+        "--learning-rate find": wanted.learning_rate == "find",
+    }
+    for flag in (flag for flag, there in asked.items() if there and world > 1):
         raise InputError(
             f"{flag} is for one process; nothing was trained",
-            found=f"{ranks.here().world} processes",
-            next_step=f"leave out {flag}, or torchrun",
+            found=f"{world} processes",
+            next_step=f"the same without torchrun, or without {flag}",
         )

@@ -26,6 +26,7 @@ from nowcast.run.fitting import read_by
 from nowcast.run.searching import Space, space_for, with_values
 from nowcast.run.several import Sources, cubes_from
 from nowcast.run.source import given, held, stem
+from nowcast.run.training import require_alone
 from nowcast.run.trials import FAILED, Trial, best_of, overlap, rows_of, told_of
 from nowcast.run.trying import Search, prepared, searched
 from nowcast.sizes import bytes_of
@@ -120,6 +121,7 @@ def tune(
     with quiet(not progress):
         place = folder.place(run, f"tune-{stem(source)}", resume=resume)
         settings = config.resolve(place / folder.CONFIG if resume and config_file is None else config_file, asked)
+        require_alone(settings.training)
         read = cubes_from(source, **read_by(source, settings))
         with reading(label(read[0])):
             most = bytes_of(settings.loading.memory) // 2 // len(read)

@@ -6,6 +6,7 @@ A real full disk: a tmpfs of a few MB, which only root may mount.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -31,13 +32,13 @@ DISK = "6m"
 Task = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def task() -> Iterator[Task]:
-    """Gives the writer one task and waits for its end."""
+@contextlib.contextmanager
+def writer(*loaded: str, **environment: str) -> Iterator[Task]:
+    """Gives the writer, which has loaded some modules before, one task at a time and waits for its end."""
     script = Path(__file__).with_name("writing_worker.py")
-    with subprocess.Popen(
-        [sys.executable, "-W", "ignore", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as child:
+    words = [sys.executable, "-W", "ignore", str(script), *loaded]
+    told = {**os.environ, **environment}
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=told) as child:
 
         def give(**words: Any) -> dict[str, Any]:
             assert child.stdin is not None
@@ -49,6 +50,12 @@ def task() -> Iterator[Task]:
 
         yield give
         child.kill()
+
+
+@pytest.fixture(scope="module")
+def task() -> Iterator[Task]:
+    with writer() as give:
+        yield give
 
 
 def content(path: Path) -> str:

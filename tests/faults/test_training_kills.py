@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 import torch
-from test_kills import Task, _fill, small_disk  # noqa: F401
+from test_kills import Task, _fill, small_disk, writer  # noqa: F401
 
 import nowcast
 from nowcast import model_file
@@ -45,22 +45,8 @@ scores: {most_references: 1}
 
 @pytest.fixture(scope="module")
 def task() -> Iterator[Task]:
-    """Gives the worker one task and waits for its end."""
-    script = Path(__file__).with_name("writing_worker.py")
-    words = [sys.executable, "-W", "ignore", str(script), *LOADED]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as child:
-
-        def give(**words: Any) -> dict[str, Any]:
-            assert child.stdin is not None
-            assert child.stdout is not None
-            child.stdin.write(json.dumps(words) + "\n")
-            child.stdin.flush()
-            answer: dict[str, Any] = json.loads(child.stdout.readline())
-            return answer
-
+    with writer(*LOADED, OMP_NUM_THREADS="1") as give:
         yield give
-        child.kill()
 
 
 @pytest.fixture(scope="module")

@@ -112,10 +112,9 @@ def carried(
         back = resized(displacement, size)
         if room is None and not torch.is_grad_enabled():
             room = torch.empty_like(frame)
-        along_border = F.adaptive_avg_pool2d(frame, _few(size))
         brought = sampled(frame, back, beyond="border", out=room)
         known = (sampled(observed, back) > ENOUGH).to(frame.dtype)
-        yield _with_beyond(brought, along_border, back), known
+        yield _with_beyond(brought, frame, back), known
 
 
 def displacements(motion: Tensor, size: tuple[int, int], horizon: int) -> Iterator[Tensor]:
@@ -134,21 +133,17 @@ def displacements(motion: Tensor, size: tuple[int, int], horizon: int) -> Iterat
         yield back
 
 
-def _few(size: tuple[int, int]) -> tuple[int, int]:
-    return -(-size[0] // BORDER), -(-size[1] // BORDER)
-
-
-def _with_beyond(brought: Tensor, means: Tensor, back: Tensor) -> Tensor:
+def _with_beyond(brought: Tensor, field: Tensor, back: Tensor) -> Tensor:
     """What was brought, but smooth where it comes from beyond the field: a border that is drawn out makes streaks.
 
-    `means` of the field, in squares of `BORDER` pixels: those along its border lie beyond, and farther out the mean of
-    all.
+    Means of the field in squares of `BORDER` pixels: those along its border lie beyond, and farther out that of all.
     """
     size = (brought.shape[-2], brought.shape[-1])
     outside = _outside(back)
     if not bool(outside.any()):
         return brought
-    few = (means.shape[-2], means.shape[-1])
+    few = (-(-size[0] // BORDER), -(-size[1] // BORDER))
+    means = F.adaptive_avg_pool2d(field, few)
     side = pixel_sides(few, size, back)
     smooth = sampled(means, resized(back, few) / side, beyond="border")
     everywhere = means.mean((-2, -1))
