@@ -91,9 +91,7 @@ def test_the_same_seed_is_the_same_damage(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_reader_that_fails_is_caught(
-    behaviour: str, outcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_that_fails_is_caught(behaviour: str, outcome: str, tmp_path: Path) -> None:
     import fuzzing
 
     script = tmp_path / "worker.py"
@@ -102,8 +100,7 @@ def test_a_reader_that_fails_is_caught(
         'if __name__ == "__main__":\n', f'if __name__ == "__main__":\n{_indented(patched)}'
     )
     script.write_text(source)
-    monkeypatch.setattr(fuzzing, "WORKER", script)
-    worker = fuzzing.Worker(tmp_path / "room")
+    worker = fuzzing.Worker(tmp_path / "room", program=script)
     try:
         answer = worker.ask(tmp_path, {}, patience=2 if outcome == "hang" else 60)
     finally:
