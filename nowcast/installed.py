@@ -37,7 +37,6 @@ EXTRAS = {
     "grib": Extra(("cfgrib", "eccodes", "pyproj"), "GRIB 1 and 2"),
     "cluster": Extra(("distributed",), "--dask: work on a cluster"),
     "remote": Extra(("aiohttp",), "--remote: zarr stores over https; s3://, gs://: s3fs, gcsfs too"),
-    "fast": Extra(("obstore", "zarrs"), "--remote by obstore; zarr decoded by zarrs"),
     "pysteps": Extra(("pysteps", "opencv-python-headless"), "--baselines pysteps,steps; --model pysteps"),
     "track": Extra(("tensorboard",), "curves of training in TensorBoard"),
     "tune": Extra(("optuna",), "nowcast tune: a search over settings"),

@@ -117,7 +117,7 @@ def open_cube(
     trust_pickle
         Unpickle the dates of `.npz` files, which can run any program.
     remote
-        `path` may be the address of a zarr store (`s3://`, `https://`, `gs://`, `file://`, ...), by fsspec or obstore.
+        `path` may be the address of a zarr store (`s3://`, `https://`, `gs://`, `file://`, ...), by fsspec.
     missing
         `"nan"`: what is absent or cut off becomes missing, with a record in the attributes, instead of an error.
     missing_value
