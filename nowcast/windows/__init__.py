@@ -13,10 +13,11 @@ from nowcast.windows.choosing import ENOUGH_STARTS, LEAST_CONTEXT, choose, sugge
 from nowcast.windows.events import by_events
 from nowcast.windows.joining import JoinedBlocks
 from nowcast.windows.order import EpochOrder, Step
+from nowcast.windows.parts import BY_EVENT, BY_PUBLISHER, BY_SEQUENCE, BY_TIME, Split
 from nowcast.windows.plans import Window, WindowPlan, plan, starts_of
 from nowcast.windows.sequences import Sequences
 from nowcast.windows.shares import Shares
-from nowcast.windows.splitting import BY_EVENT, BY_PUBLISHER, BY_SEQUENCE, BY_TIME, Split, split
+from nowcast.windows.splitting import split
 from nowcast.windows.tiling import Tile, tiles
 
 __all__ = [

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 from nowcast.cube import Run
 from nowcast.errors import InputError
+from nowcast.windows.parts import FRACTIONS, Split
 from nowcast.windows.plans import starts_of
 from nowcast.windows.sequences import Sequences
-from nowcast.windows.splitting import FRACTIONS, Split, split
+from nowcast.windows.splitting import split
 
 __all__ = ["ENOUGH_STARTS", "LEAST_CONTEXT", "Way", "choose", "suggest"]
 

@@ -9,7 +9,8 @@ import xarray as xr
 
 from nowcast.cube import PARTS, Run, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
-from nowcast.windows.splitting import BY_EVENT, FRACTIONS, Split, Stretches, two_blocks
+from nowcast.windows.parts import BY_EVENT, FRACTIONS, Split, Stretches
+from nowcast.windows.time_blocks import two_blocks
 
 __all__ = ["Event", "by_events", "events"]
 

@@ -13,16 +13,7 @@ from hypothesis import strategies as st
 from nowcast.errors import InputError
 from nowcast.windows import plan
 
-
-def counted(frames: int, *, rows: int = 2, columns: int = 2, drop: frozenset[int] = frozenset()) -> xr.DataArray:
-    """An empty cube of minutes with some frames dropped."""
-    kept = np.array([i for i in range(frames) if i not in drop])
-    return xr.DataArray(
-        np.zeros((len(kept), 1, rows, columns), "float32"),
-        dims=("time", "channel", "y", "x"),
-        coords={"time": np.datetime64("2026-05-01", "ns") + kept * np.timedelta64(60, "s")},
-        name="rain",
-    )
+Maker = Callable[..., xr.DataArray]
 
 
 @settings(deadline=None)
@@ -34,7 +25,7 @@ def counted(frames: int, *, rows: int = 2, columns: int = 2, drop: frozenset[int
     st.integers(1, 5),
 )
 def test_a_window_never_crosses_a_gap(
-    frames: int, drop: frozenset[int], context: int, horizon: int, stride: int
+    counted: Maker, frames: int, drop: frozenset[int], context: int, horizon: int, stride: int
 ) -> None:
     cube = counted(frames, drop=drop)
     assume(cube.sizes["time"] > 1)
@@ -48,7 +39,7 @@ def test_a_window_never_crosses_a_gap(
         assert set(np.diff(minute[cut[index].time])) == {step}
 
 
-def test_a_window_never_crosses_a_sequence(cube_maker: Callable[..., xr.DataArray]) -> None:
+def test_a_window_never_crosses_a_sequence(cube_maker: Maker) -> None:
     cube = cube_maker((12, 1, 4, 4)).assign_coords(sequence=("time", ["a"] * 5 + ["b"] * 7))
     cut = plan(cube, context=2, horizon=2)
     assert cut.starts == (0, 1, 5, 6, 7, 8)
@@ -63,7 +54,7 @@ def test_a_window_never_crosses_a_sequence(cube_maker: Callable[..., xr.DataArra
     st.integers(0, 4),
 )
 def test_windows_that_hold_too_little_are_left_out_and_no_others(
-    absent: list[bool], context: int, horizon: int, stride: int, most: int
+    counted: Maker, absent: list[bool], context: int, horizon: int, stride: int, most: int
 ) -> None:
     cube = counted(len(absent))
 
@@ -80,13 +71,13 @@ def test_windows_that_hold_too_little_are_left_out_and_no_others(
     assert list(plan(cube, **keywords, absent=np.array(absent), most_absent=most).starts) == expected
 
 
-def test_the_newest_context_frame_may_be_absent() -> None:
+def test_the_newest_context_frame_may_be_absent(counted: Maker) -> None:
     absent = np.arange(6) == 2
     assert plan(counted(6), context=3, horizon=1, absent=absent, most_absent=1).starts == (0, 1, 2)
     assert plan(counted(6), context=2, horizon=1, absent=absent, most_absent=0).starts == (3,)
 
 
-def test_too_many_absent_frames_are_told() -> None:
+def test_too_many_absent_frames_are_told(counted: Maker) -> None:
     with pytest.raises(InputError, match="too many frames are absent") as caught:
         plan(counted(6), context=3, horizon=1, absent=np.arange(6) > 0, most_absent=1)
     assert "5 of 6 frames absent" in str(caught.value)
@@ -100,7 +91,7 @@ def test_too_many_absent_frames_are_told() -> None:
     st.one_of(st.none(), st.integers(1, 30)),
 )
 def test_patches_cover_the_field_and_touch_its_border(
-    size: tuple[int, int], patch: tuple[int, int], stride: int | None
+    counted: Maker, size: tuple[int, int], patch: tuple[int, int], stride: int | None
 ) -> None:
     assume(patch[0] <= size[0] and patch[1] <= size[1])
     assume(stride is None or stride <= min(patch))
@@ -118,7 +109,7 @@ def test_patches_cover_the_field_and_touch_its_border(
     assert len(set(cut.corners)) == len(cut.corners)
 
 
-def test_each_index_is_a_start_and_a_patch() -> None:
+def test_each_index_is_a_start_and_a_patch(counted: Maker) -> None:
     cut = plan(counted(8, rows=6, columns=9), context=2, horizon=1, stride=2, patch=4, patch_stride=3)
     assert cut.starts == (0, 2, 4)
     assert cut.corners == ((0, 0), (0, 3), (0, 5), (2, 0), (2, 3), (2, 5))
@@ -133,7 +124,7 @@ def test_each_index_is_a_start_and_a_patch() -> None:
             cut[index]
 
 
-def test_without_a_patch_a_window_is_the_whole_field() -> None:
+def test_without_a_patch_a_window_is_the_whole_field(counted: Maker) -> None:
     cut = plan(counted(4, rows=5, columns=7), context=2, horizon=1)
     assert cut[1] == (slice(1, 4), slice(0, 5), slice(0, 7))
     assert len(cut) == 2
@@ -150,6 +141,6 @@ def test_without_a_patch_a_window_is_the_whole_field() -> None:
         ({"context": 9}, "no window fits in time"),
     ],
 )
-def test_a_plan_that_cannot_be_is_refused(keywords: dict[str, object], said: str) -> None:
+def test_a_plan_that_cannot_be_is_refused(counted: Maker, keywords: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         plan(counted(10, rows=8, columns=12), **{"context": 2, "horizon": 2, **keywords})  # type: ignore[arg-type]
