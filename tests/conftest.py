@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch counts cores: two processes share two of them
+
 import re
 import shlex
 import subprocess
