@@ -17,6 +17,12 @@ from nowcast.report.wording import beginning, extent, lead_texts
 __all__ = ["frames_seen", "picture"]
 
 MOST_COLUMNS = 6
+LEFT, RIGHT, TOP, BOTTOM = 0.35, 1.15, 0.55, 0.1
+"""Inches around the frames. Set, for matplotlib's own layout of 30 panels takes longer than all the rest."""
+
+GAP = 0.04
+"""Between two frames, as a share of their width."""
+
 NONE: Mapping[str, xr.DataArray] = MappingProxyType({})
 
 
@@ -62,8 +68,21 @@ def picture(
     texts = lead_texts(one["lead_time"])
     height = one.shape[1] / one.shape[2]
     side = max(2.1, 5.0 / len(leads))  # few frames are drawn larger, so that the title finds room
-    figure = Figure(figsize=(side * len(leads) + 1.6, side * height * len(rows) + 1.1), layout="constrained")
-    axes = figure.subplots(len(rows), len(leads), squeeze=False)
+    width, tall = side * len(leads) + LEFT + RIGHT, side * height * len(rows) + TOP + BOTTOM
+    figure = Figure(figsize=(width, tall))
+    axes = figure.subplots(
+        len(rows),
+        len(leads),
+        squeeze=False,
+        gridspec_kw={
+            "left": LEFT / width,
+            "right": 1 - RIGHT / width,
+            "top": 1 - TOP / tall,
+            "bottom": BOTTOM / tall,
+            "wspace": GAP,
+            "hspace": GAP / height,
+        },
+    )
     image: Any = None
     with mpl.rc_context({"font.size": 9}):
         for row, (name, frames) in enumerate(rows):
@@ -78,8 +97,9 @@ def picture(
         units = observed.attrs.get("units", "1")
         figure.colorbar(
             image,
-            ax=axes,
-            shrink=0.8,
+            cax=figure.add_axes(
+                (1 - (RIGHT - 0.15) / width, 0.1 + BOTTOM / tall, 0.2 / width, 0.8 - (TOP + BOTTOM) / tall)
+            ),
             label=str(observed.name) + (f" ({units})" if units not in ("", "1") else ""),
             ticks=levels,
             extend="max",
@@ -87,7 +107,7 @@ def picture(
         title = f"{observed.attrs.get('long_name', observed.name)}, forecast from "
         size = extent(one)
         title += beginning(one["forecast_reference_time"], observed["time"].attrs) + (f"; {size}" if size else "")
-        figure.suptitle(title)
+        figure.suptitle(title, y=1 - 0.1 / tall)
         figure.savefig(path, dpi=110, format="png", bbox_inches="tight")
 
 
