@@ -20,7 +20,8 @@ def synthetic(path: Path) -> Path:
     echoes = advected_echoes(frames=60, size=64)
     counts = 150 + 220 * np.log1p(echoes)
     counts[4::9, :, :20, 16:48] = 0
-    return nowcast.write_cube(counts.rename("counts").assign_attrs(units="1"), path)
+    counts.attrs = {"units": "1", "long_name": "cloud tops", "grid_mapping": "crs"}
+    return nowcast.write_cube(counts.rename("counts"), path)
 
 
 def main() -> None:

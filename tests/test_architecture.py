@@ -71,6 +71,12 @@ def test_a_light_start(options: tuple[str, ...]) -> None:
     assert not loaded & HEAVY
 
 
+def test_looking_at_a_file_needs_no_torch() -> None:
+    loaded = loaded_by("-c", "from nowcast.run import convert, inspect")
+    assert "xarray" in loaded
+    assert not loaded & {"torch", "lightning", "scores"}
+
+
 def test_the_check_of_a_light_start_can_fail() -> None:
     assert "numpy" in loaded_by("-c", "import nowcast, numpy")
 

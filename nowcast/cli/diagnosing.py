@@ -65,7 +65,7 @@ def _lines(found: dict[str, Any]) -> list[str]:
     def size(value: float | None) -> str:
         return "unknown" if value is None else told(value)
 
-    lines = [f"{name:<12}{version}" for name, version in found["versions"].items()]
+    lines = [f"{name:<14}{version}" for name, version in found["versions"].items()]
     lines += ["", "extras"]
     for name, each in found["extras"].items():
         lines.append(f"  {name:<12}{'missing  ' if each['missing'] else 'installed'}  {each['opens']}")

@@ -22,7 +22,7 @@ def _show_version(asked: bool) -> None:
         from nowcast.installed import versions
 
         for name, version in versions().items():
-            typer.echo(f"{name:<12} {version}")
+            typer.echo(f"{name:<14}{version}")
         raise typer.Exit
 
 

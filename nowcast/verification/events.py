@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from scores.categorical import BasicContingencyManager
 
 __all__ = ["counts", "event_scores", "exceeds"]
 
@@ -34,6 +33,8 @@ def event_scores(
     Schaefer 1990, doi:10.1175/1520-0434(1990)005<0570:TCSIAA>2.0.CO;2; Roebber 2009, doi:10.1175/2008WAF2222159.1;
     Heidke 1926, doi:10.1080/20014422.1926.11881138.
     """
+    from scores.categorical import BasicContingencyManager  # takes a second, and who looks at a file needs none of it
+
     table = BasicContingencyManager(
         {
             "tp_count": hits,

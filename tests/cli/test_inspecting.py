@@ -27,3 +27,4 @@ def test_inspect_for_people(cli: Cli, frames: Path) -> None:
         assert text in shown.out
     assert "read " in shown.err
     assert "read " not in shown.out
+    assert shown.err.splitlines()[-1] == f"next: nowcast fit {frames}"
