@@ -113,10 +113,15 @@ class Exceedance(nn.Module):
         """`(b t c h w)` to `(b t c(1 + k) h w)`: values first, then threshold by threshold."""
         c = frames.shape[2]
         lifted = frames.new_empty(*frames.shape[:2], c * self.share, *frames.shape[-2:])
-        lifted[:, :, :c] = to_linear(frames, self.bend) / self.spreads[0]
-        for level, (threshold, spread) in enumerate(zip(self.thresholds, self._units(), strict=True), start=1):
-            lifted[:, :, level * c : (level + 1) * c] = (frames >= threshold - TOLERANCE) * (1 / spread)
+        for level in range(self.share):
+            lifted[:, :, level * c : (level + 1) * c] = self.level(frames, level)
         return lifted
+
+    def level(self, frames: Tensor, level: int) -> Tensor:
+        """One level of lifted frames: 0 is that of values, and each other one that of a threshold."""
+        if level == 0:
+            return to_linear(frames, self.bend) / self.spreads[0]
+        return (frames >= self.thresholds[level - 1] - TOLERANCE) * (1 / self.units[level - 1])
 
     def stakes(self, frames: Tensor, observed: Tensor) -> Tensor:
         """How much each channel of each window is to count: little rain is learnt from as much as floods.
@@ -149,14 +154,15 @@ class Exceedance(nn.Module):
         c = values.shape[2] // self.share
         told = values[:, :, c:].reshape(*values.shape[:2], -1, c, *values.shape[-2:])
         found = told.new_empty(told.shape) if out is None else out
-        for level, spread in enumerate(self._units()):
+        for level, spread in enumerate(self.units):
             chance = (told[:, :, level] * spread).clamp_(0, 1)
             # torch.cummin is many times slower
             found[:, :, level] = torch.minimum(chance, found[:, :, level - 1]) if level else chance
         return found
 
-    def _units(self) -> list[float]:
-        """What 0 and 1 of each threshold are divided by."""
+    @property
+    def units(self) -> list[float]:
+        """What 0 and 1 of each threshold are divided by: what is told of it times this is a chance."""
         return [spread * math.sqrt(len(self.thresholds)) for spread in self.spreads[1:]]
 
 

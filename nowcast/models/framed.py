@@ -10,6 +10,7 @@ from nowcast.errors import InputError
 from nowcast.models.advection import aligned, carried, motion
 from nowcast.models.base import Forecaster, Lifted
 from nowcast.models.exceedance import Exceedance
+from nowcast.models.hindcast import busiest, mix, shares
 
 __all__ = ["FRAMES", "Framed"]
 
@@ -97,24 +98,30 @@ class Framed(Forecaster):
         return None if self.exceedance is None else self.exceedance.chances(values, out=out)
 
     def lifted_by_lead(self, context: Tensor, leads: Sequence[int]) -> Iterator[Lifted]:
-        seen = context if self.inner.looks_back is None else context[:, -max(NEWEST, self.inner.looks_back) :]
-        value, observed = self.parted(seen)
+        value, observed = self.parted(context)
+        share = self._share(value, observed)
+        for lead, (frame, moved, known) in zip(leads, self._brought(value, observed, leads), strict=True):
+            if share is not None and self.exceedance is not None:
+                frame = mix(frame, moved, known, share, self.exceedance, lead)
+            told = self._calibrated(frame, lead)[:, None]
+            yield Lifted(told, None if self.frame == "still" else known[:, None])
+
+    def _brought(
+        self, value: Tensor, observed: Tensor, leads: Sequence[int]
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """What is told of each lead time, and the newest frame, at the places that they are brought to; and where
+        that was observed.
+        """
+        if self.inner.looks_back is not None:
+            looked_at = max(NEWEST, self.inner.looks_back)
+            value, observed = value[:, -looked_at:], observed[:, -looked_at:]
+        newest, seen = value[:, -1], observed[:, -1].amin(1, keepdim=True)
         if self.frame == "still":
-            for frame, lead in zip(self._within(value, observed, leads), leads, strict=True):
-                yield Lifted(self._calibrated(frame, lead)[:, None])
+            yield from ((frame, newest, seen) for frame in self._within(value, observed, leads))
             return
         moving = motion(value[:, -NEWEST:], observed[:, -NEWEST:])
-        newest = observed[:, -1:].amax(2)
-        value, observed = aligned(value, observed, moving)
-        brought = carried(self._within(value, observed, leads), newest, moving, leads)
-        for (frame, known), lead in zip(brought, leads, strict=True):
-            yield Lifted(self._calibrated(frame, lead)[:, None], known[:, None])
-
-    def _calibrated(self, frame: Tensor, lead: int) -> Tensor:
-        """What a forecast tells; what other networks give may be shared by lead times, and is not written over."""
-        if self.exceedance is None or self.exceedance.slopes is None or self.training:
-            return frame
-        return self.exceedance.calibrated(frame.clone() if self.frame == "still" else frame, lead)
+        answers = self._within(*aligned(value, observed, moving), leads)
+        yield from carried(answers, newest, seen, moving, leads)
 
     def _within(self, value: Tensor, observed: Tensor, leads: Sequence[int]) -> Iterator[Tensor]:
         """What the network answers to lifted frames, lead time by lead time."""
@@ -123,3 +130,22 @@ class Framed(Forecaster):
             observed = observed.repeat(1, 1, self.exceedance.share, 1, 1) if several else observed
             value = self.lift(value).mul_(observed)
         return self.inner.by_lead(value, observed, leads)
+
+    def _share(self, value: Tensor, observed: Tensor) -> Tensor | None:
+        """What share of the newest frame is mixed into a forecast, by how it would have been told from those before.
+
+        None: it is not. Only where one lead time costs little beside all, and there are frames to tell the newest from.
+        """
+        if self.training or self.exceedance is None or not self.inner.leads_apart or value.shape[1] < NEWEST:
+            return None
+        y, x = busiest(value[:, -1], self.exceedance)
+        value, observed = value[..., y, x], observed[..., y, x]
+        ((told, moved, known),) = self._brought(value[:, :-1], observed[:, :-1], [1])
+        seen = observed[:, -1].amin(1, keepdim=True) * known
+        return shares(told, moved, value[:, -1], seen, self.exceedance)
+
+    def _calibrated(self, frame: Tensor, lead: int) -> Tensor:
+        """What a forecast tells; what other networks give may be shared by lead times, and is not written over."""
+        if self.exceedance is None or self.exceedance.slopes is None or self.training:
+            return frame
+        return self.exceedance.calibrated(frame.clone() if self.frame == "still" else frame, lead)

@@ -87,34 +87,35 @@ def aligned(value: Tensor, observed: Tensor, motion: Tensor) -> tuple[Tensor, Te
 
 
 def carried(
-    frames: Iterable[Tensor], observed: Tensor, motion: Tensor, leads: Sequence[int]
-) -> Iterator[tuple[Tensor, Tensor]]:
+    frames: Iterable[Tensor], newest: Tensor, observed: Tensor, motion: Tensor, leads: Sequence[int]
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """What is told at the newest frame's places for so many steps ahead each, at the places that it is brought to.
 
     Parameters
     ----------
     frames
         Of each lead time `(b l h w)`, known everywhere: beyond the field stands the mean along its border.
-    observed
-        1 where the newest frame was observed: `(b 1 h w)`.
+    newest, observed
+        The newest frame `(b c h w)`; and 1 where all of it was observed, `(b 1 h w)`.
 
     Yields
     ------
-    Tensor, Tensor
+    Tensor, Tensor, Tensor
         As `frames`, and where nothing is learnt written over by the next: whole fields of all channels are a lot of
-        memory; and `(b 1 h w)`, 1 where it was brought from a place that was observed.
+        memory; as `newest`, itself brought; and `(b 1 h w)`, 1 where it was brought from a place that was observed.
     """
     size = (observed.shape[-2], observed.shape[-1])
     steps = enumerate(displacements(motion, size, leads[-1]), start=1)
     backs = (back for step, back in steps if step in leads)
+    both = torch.cat([newest * observed, observed], dim=1)
     room: Tensor | None = None
     for frame, displacement in zip(frames, backs, strict=True):
         back = resized(displacement, size)
         if room is None and not torch.is_grad_enabled():
             room = torch.empty_like(frame)
         brought = sampled(frame, back, beyond="border", out=room)
-        known = (sampled(observed, back) > ENOUGH).to(frame.dtype)
-        yield _with_beyond(brought, frame, back), known
+        moved, known = _read(both, newest.shape[1], back)
+        yield _with_beyond(brought, frame, back), moved, known
 
 
 def displacements(motion: Tensor, size: tuple[int, int], horizon: int) -> Iterator[Tensor]:

@@ -114,7 +114,7 @@ def test_beyond_the_field_stands_the_mean_along_its_border() -> None:
     field = torch.rand(1, 1, 1, 64, 64)
     motion = torch.zeros(1, 2, 8, 8)
     motion[:, 0] = 10.0
-    brought, known = next(carried([field[:, 0]], torch.ones(1, 1, 64, 64), motion, [1]))
+    brought, _, known = next(carried([field[:, 0]], field[:, 0], torch.ones(1, 1, 64, 64), motion, [1]))
     torch.testing.assert_close(brought[0, 0, :, 10:], field[0, 0, 0, :, :-10], rtol=0, atol=1e-4)
     assert not known[0, 0, :, :9].any()
     rows = brought[0, 0, :, 2]
