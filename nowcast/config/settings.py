@@ -183,6 +183,7 @@ class Training(_Room):
     """How it learns."""
 
     epochs: Positive | None = Field(None, description="suits machine and data, about 6 minutes, if not set")
+    epoch_batches: Positive | None = Field(None, description="of an epoch; as many as suit the time if not set")
     max_minutes: PositiveFloat | None = Field(None, description="the longest that training may take")
     batch: Positive | None = Field(
         None, description="windows a step; 8 for patches of up to 128 pixels, 2 up to 256, if not set"

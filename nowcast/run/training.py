@@ -145,18 +145,21 @@ def _fitted(
         tell("beware   no validation part: the last weights are kept, were they worse, and nothing ends it early")
     recipe = found_rate(prepared, forecaster, loss, loaders[0], recipe)
     epochs, max_minutes = settings.training.epochs, settings.training.max_minutes
+    batches = settings.training.epoch_batches
     if told["resume"] and epochs is not None:
         begun = config.resolve(place / folder.CONFIG).training
         longer = begun.epochs is not None and epochs > begun.epochs and max_minutes == begun.max_minutes
-        budget = training.Budget(epochs, None if longer else max_minutes, "as the run was begun, or is now asked to be")
+        limit = None if longer else max_minutes
+        budget = training.Budget(epochs, limit, "as the run was begun, or is now asked to be", batches)
     else:
         timed = partial(training.plan_budget, forecaster, loss, loaders[0], validation, recipe=recipe)
-        planned = ranks.from_first(lambda: asdict(timed(epochs=epochs, max_minutes=max_minutes)))
+        planned = ranks.from_first(lambda: asdict(timed(epochs=epochs, max_minutes=max_minutes, batches=batches)))
         budget = training.Budget(**planned)
     tell(f"budget   {budget}  (--epochs or --max-minutes to change)")
     settled = {
         "epochs": budget.epochs,
         "max_minutes": budget.minutes,
+        "epoch_batches": budget.batches,
         "learning_rate": recipe.learning_rate,
         "low_memory": forecaster.low_memory,
     }

@@ -53,6 +53,11 @@ class Loader:
     prepared
         Applied to each batch, with the numbers of its windows and the epoch: augmentation.
 
+    Attributes
+    ----------
+    most
+        Batches of an epoch, the first of its order; None: all.
+
     Raises
     ------
     InputError
@@ -89,6 +94,7 @@ class Loader:
         self.epoch, self._given, self._first = 0, 0, 0
         self._drawn, self._prepared, self._workers = drawn, prepared, workers
         self._total: tuple[int, int] | None = None
+        self.most: int | None = None
         self.parts = tuple(parts)
         self._sources = [part.source for part in parts]
         if len({(source.table is None, source.dtype) for source in self._sources}) > 1:
@@ -137,6 +143,9 @@ class Loader:
 
     def edges(self, order: EpochOrder) -> np.ndarray:
         """Where batches begin in an epoch, and where the last one ends: as many of them for every rank."""
+        return self._all_edges(order)[: None if self.most is None else self.most + 1]
+
+    def _all_edges(self, order: EpochOrder) -> np.ndarray:
         if self.blocks.held:
             return self._shares(order.total).edges
         share, fewest = self.batch // self.world, order.total // self.world

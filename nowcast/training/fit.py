@@ -101,6 +101,7 @@ def fit(
         SIGTERM or Ctrl-C came; what was learnt is in a checkpoint.
     """
     checkpoints = folder / "checkpoints"
+    training.most = budget.batches
     task = task_of(forecaster, loss, recipe=recipe, steps=budget.epochs * -(-len(training) // recipe.accumulate))
     begun = taken_up(checkpoints, task, budget) if resume else None
     checkpoints.mkdir(exist_ok=True)

@@ -288,6 +288,21 @@ def test_what_is_drawn_is_what_comes(gappy: xr.DataArray) -> None:
         assert len(made) == -(-len(expected) // 4)
 
 
+@pytest.mark.parametrize("memory", [4000, 10**6])
+def test_an_epoch_of_some_batches_is_the_first_of_the_same_order(gappy: xr.DataArray, memory: int) -> None:
+    whole, some = (loader(windows(gappy), batch=5, shuffle=True, seed=3, memory=memory) for _ in range(2))
+    some.most = 2
+    for epoch in (0, 1):
+        for each in (whole, some):
+            each.set_epoch(epoch)
+        assert len(some) == 2 < len(whole)
+        first = list(itertools.islice(whole, 2))
+        assert all(same(one, other) for one, other in zip(some, first, strict=True))
+        assert some.state_dict() == {"epoch": epoch, "batches": 2}
+    some.most = 10**6
+    assert len(some) == len(whole)
+
+
 def test_batches_are_finished_by_whoever_asked(gappy: xr.DataArray) -> None:
     seen: list[tuple[list[int], int]] = []
 

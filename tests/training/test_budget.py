@@ -17,7 +17,8 @@ from nowcast.models import ConvLSTM
 from nowcast.scaling import Scaler
 from nowcast.tensors import Loader, Windows, loader
 from nowcast.training import Budget, plan_budget
-from nowcast.training.budget import DEFAULT_MINUTES, MOST_EPOCHS
+from nowcast.training.budget import DEFAULT_MINUTES, FEW, MOST_EPOCHS
+from nowcast.training.recipe import Recipe
 from nowcast.windows import plan
 
 
@@ -60,13 +61,38 @@ def test_the_time_there_is_settles_the_epochs() -> None:
     assert free.minutes == 1.5 * DEFAULT_MINUTES
     assert free.reason.startswith("2.00 s a step")
     hour = plan_budget(network(), mse, training, validation, max_minutes=10)
-    assert hour.epochs == int(0.95 * 600 / epoch)
-    assert hour.minutes == 10
-    assert plan_budget(network(), mse, training, validation, max_minutes=0.01).epochs == 1
+    assert hour.epochs == int(0.95 * 600 / epoch) >= FEW
+    assert (hour.minutes, hour.batches) == (10, None)
     assert plan_budget(network(), mse, training, validation, max_minutes=1e6).epochs == MOST_EPOCHS
     both = plan_budget(network(), mse, training, validation, epochs=3, max_minutes=10)
-    assert (both.epochs, both.minutes) == (3, 10)
+    assert (both.epochs, both.minutes, both.batches) == (3, 10, None)
     assert plan_budget(network(), mse, training, validation, epochs=99999, max_minutes=10).epochs == hour.epochs
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("minutes", [0.01, 0.2, 0.5, 1.0, 1.2])
+@pytest.mark.parametrize("validated", [True, False])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_little_time_is_used_up_by_epochs_of_some_windows(minutes: float, validated: bool, accumulate: int) -> None:
+    training, judged = loaders()
+    validation = judged if validated else None
+    found = plan_budget(network(), mse, training, validation, recipe=Recipe(accumulate=accumulate), max_minutes=minutes)
+    judging = 2 * len(judged) / 3 if validated else 0
+    assert found.batches is not None
+    assert found.batches % accumulate == 0 or found.batches == len(training)
+    taken, seconds = found.epochs * (2 * found.batches + judging), 0.95 * 60 * minutes
+    least = 2 * accumulate + judging
+    assert taken <= max(seconds, least)
+    assert taken > seconds - found.epochs * 2 * accumulate - judging or found.batches == len(training)
+    assert found.epochs == 1 or found.epochs * judging <= seconds / 2
+
+
+@pytest.mark.usefixtures("clock")
+def test_batches_of_an_epoch_that_are_asked_for_are_kept() -> None:
+    training, validation = loaders()
+    found = plan_budget(network(), mse, training, None, max_minutes=1, batches=3)
+    assert (found.epochs, found.batches) == (int(0.95 * 60 / 6), 3)
+    assert plan_budget(network(), mse, training, validation, epochs=2, batches=3).batches == 3
 
 
 def test_epochs_without_validation_take_less_of_the_time(clock: None) -> None:

@@ -80,7 +80,8 @@ class Killing:
 
 def trained(
     folder: Path, *, at: int | None = None, resume: bool = False, kind: str = "convlstm", minutes: float = ALWAYS,
-    adversarial: float | None = None, epochs: int = EPOCHS, validated: bool = True, **told: Any,
+    adversarial: float | None = None, epochs: int = EPOCHS, validated: bool = True,
+    batches: int | None = None, **told: Any,
 ) -> tuple[Forecaster, Outcome]:  # fmt: skip
     folder.mkdir(exist_ok=True)
     model = network(kind)
@@ -93,7 +94,7 @@ def trained(
         training,
         validation if validated else None,
         folder=folder,
-        budget=Budget(epochs, None, "as asked"),
+        budget=Budget(epochs, None, "as asked", batches),
         recipe=recipe,
         resume=resume,
         checkpoint_minutes=minutes,
@@ -118,6 +119,7 @@ WAYS: list[dict[str, Any]] = [
     {"kind": "predrnn", "adversarial": 0.1},
     {"validated": False},
     {"minutes": 60.0},
+    {"batches": 2},
     {"accumulate": 2, "ema": 0.9, "schedule": "one_cycle", "nonfinite": "skip"},
 ]
 
