@@ -42,7 +42,7 @@ html_theme_options = {
     "navigation_with_keys": False,
     "navbar_align": "left",
     "header_links_before_dropdown": 8,
-    "secondary_sidebar_items": {"**": ["page-toc"]},
+    "secondary_sidebar_items": {"**": ["page-toc"], "explanation/beside_others": []},  # a wide table
     "footer_start": ["copyright"],
     "footer_end": [],
 }

@@ -104,7 +104,6 @@ def test_missing_and_late_frames_as_on_the_page(
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_the_page_on_large_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("distributed")
     page = ROOT / "docs" / "how_to" / "large_archives.md"
     monkeypatch.chdir(tmp_path)
     nowcast.write_cube(advected_echoes(frames=60, size=32, seed=1), "archive.nc")
@@ -112,7 +111,7 @@ def test_the_page_on_large_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     wide = wide.assign_coords({axis: (axis, 2 * wide[axis].values, wide[axis].attrs) for axis in ("y", "x")})
     nowcast.write_cube(wide, "other.zarr")
     commands = [line for block in blocks(page, "sh") for line in block.strip().splitlines()]
-    assert [line.split()[1] for line in commands] == ["convert", "fit", "fit", "fit", "convert"]
+    assert [line.split()[1] for line in commands] == ["convert", "fit", "fit", "fit"]
     for command in commands:
         words = shlex.split(command, comments=True)[1:]
         short = ["--epochs", "1", "--hidden", "4", "--context", "3", "--horizon", "2"] if words[0] == "fit" else []
@@ -126,10 +125,6 @@ def test_the_page_on_large_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         exec(compile(block, str(page), "exec"), names)
     assert names["context"].shape == (8, 4, 2, 16, 16)
     assert len(names["dataset"]) == len(names["windows"]) > 0
-    xr.testing.assert_identical(
-        nowcast.open_cube("copy.zarr").drop_attrs(deep=False).compute(),
-        nowcast.open_cube("archive.nc").drop_attrs(deep=False).compute(),
-    )
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")

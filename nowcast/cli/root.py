@@ -9,7 +9,8 @@ import typer
 __all__ = ["app"]
 
 app = typer.Typer(
-    help="Forecast the next frames of image sequences with a physical meaning. Start with: nowcast demo",
+    help="Forecast the next frames of image sequences with a physical meaning. "
+    "Start with nowcast demo, on your own files with nowcast inspect PATH.",
     epilog="Exit codes: 0 done, 2 bad input or usage, 3 the machine (disk, memory, an extra), 4 refused as unsafe.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
