@@ -11,10 +11,13 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from nowcast import errors
 from nowcast.errors import InputError, MachineError, NowcastError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = [
     "SILENCE",
@@ -22,11 +25,14 @@ __all__ = [
     "first_alone",
     "from_first",
     "gathered",
+    "gathered_bytes",
     "here",
     "is_of_others",
     "joined",
     "leave",
+    "require_alone",
     "require_same",
+    "summed",
 ]
 
 SILENCE = timedelta(minutes=10)
@@ -144,6 +150,22 @@ def first_alone(make: Callable[[], T]) -> T:
     return made[0] if made else make()
 
 
+def require_alone(what: str) -> None:
+    """Refuse what only one process can do.
+
+    Raises
+    ------
+    InputError
+        There are several.
+    """
+    if here().world > 1:
+        raise InputError(
+            f"{what} is for one process; nothing was trained",
+            found=f"{here().world} processes",
+            next_step="the same without torchrun",
+        )
+
+
 def require_same(value: object, *, what: str) -> None:
     """See that all processes have the same.
 
@@ -164,18 +186,31 @@ def require_same(value: object, *, what: str) -> None:
 
 def gathered(text: str) -> list[str]:
     """What each process says, in their order, for all."""
+    return [each.decode() for each in gathered_bytes(text.encode())]
+
+
+def gathered_bytes(data: bytes) -> list[bytes]:
+    """What each process has, in their order, for all."""
     if not _several():
-        return [text]
+        return [data]
     import torch
     from torch import distributed
 
-    data = text.encode()
     sizes = [torch.zeros(1, dtype=torch.int64) for _ in range(here().world)]
     distributed.all_gather(sizes, torch.tensor([len(data)]))
     most = max(int(size) for size in sizes)
     every = [torch.empty(most, dtype=torch.uint8) for _ in sizes]
     distributed.all_gather(every, torch.tensor(list(data.ljust(most)), dtype=torch.uint8))
-    return [bytes(each.tolist())[: int(size)].decode() for each, size in zip(every, sizes, strict=True)]
+    return [bytes(each.tolist())[: int(size)] for each, size in zip(every, sizes, strict=True)]
+
+
+def summed(values: Tensor) -> Tensor:
+    """The sum over all processes, in the tensor's own place: the same bits on each."""
+    if _several():
+        from torch import distributed
+
+        distributed.all_reduce(values)
+    return values
 
 
 def is_of_others(error: BaseException) -> bool:

@@ -33,6 +33,9 @@ def tune(
     trials: Annotated[int, typer.Option(help="trainings in all, at most")] = 20,
     max_minutes: Annotated[float, typer.Option(help="the longest that all of them may take together")] = 30.0,
     epochs: Annotated[int | None, typer.Option(help="of each, whatever time it takes [its share of the time]")] = None,
+    monitor: Annotated[
+        str | None, typer.Option(help="the score to compare trials by: csi@1mm/h, fss@1mm/h/11, mae [the loss]")
+    ] = None,
     memory: Annotated[str | None, typer.Option(help="that it may take, such as 2GB")] = None,
     seed: Annotated[int | None, typer.Option(help="of weights, order and what is tried")] = None,
     as_json: Json = False,
@@ -62,6 +65,7 @@ def tune(
         trials=trials,
         max_minutes=max_minutes,
         epochs=epochs,
+        monitor=monitor,
         memory=memory,
         seed=seed,
         progress=not quiet,
@@ -70,7 +74,7 @@ def tune(
     if as_json:
         print_json({"run": str(tuned.folder), "best_file": str(tuned.best_file), "trials": rows})
     else:
-        results().print(report.plain_table(rows, title="validation loss over persistence's, the best first"))
+        results().print(report.plain_table(rows, title=f"{tuned.by}, the best first"))
     tell_next(
         f"{tuned.best_file}: the settings of trial {tuned.best.number}; "
         f"next: nowcast fit {again(paths)} --config {tuned.best_file}",

@@ -23,7 +23,7 @@ from nowcast.run.circumstances import Durations, begun_on, paths_of
 from nowcast.run.learning import settled
 from nowcast.run.several import Sources, cubes_from, fingerprint, prepare_all
 from nowcast.run.source import given, held, stem
-from nowcast.run.training import require_alone, train
+from nowcast.run.training import train
 from nowcast.sizes import bytes_of
 
 if TYPE_CHECKING:
@@ -157,7 +157,8 @@ def fit(
             config_file = place / folder.CONFIG
         settings = config.resolve(config_file, flags)
         _require_extras(settings)
-        require_alone(settings.training)
+        if settings.training.adversarial is not None:
+            ranks.require_alone("--adversarial")
         durations = Durations()
         with durations.phase("preparing"):
             cubes = cubes_from(source, **read_by(source, settings))
@@ -175,7 +176,8 @@ def fit(
             return train(parts, place, resume=resume, durations=durations, logger=logger, again=again)
         except BaseException as error:
             if any((place / "checkpoints").glob("*.ckpt")):
-                if isinstance(error, KeyboardInterrupt | SystemExit) or ranks.is_of_others(error):
+                ended = isinstance(error, KeyboardInterrupt | SystemExit) or ranks.is_of_others(error)
+                if ended or (isinstance(error, MachineError) and again not in str(error)):
                     tell(f"stopped  what was learnt is kept; to go on: {again}")
             elif among.first and not resume:
                 shutil.rmtree(place, ignore_errors=True)

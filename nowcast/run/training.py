@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from nowcast.training import Outcome
 
-__all__ = ["learn", "require_alone", "train"]
+__all__ = ["learn", "train"]
 
 
 def train(
@@ -194,25 +194,3 @@ def _is_finished(parts: Sequence[Prepared], place: Path) -> bool:
     """Whether the model was written, and scored where it can be."""
     model, tested = place / folder.MODEL, any("test" in part.plans for part in parts)
     return model.exists() and (not tested or bool(model_file.load_card(model).verdict))
-
-
-def require_alone(wanted: config.Training) -> None:
-    """Refuse what only one process can do.
-
-    Raises
-    ------
-    InputError
-        It is asked for, and there are several.
-    """
-    world = ranks.here().world
-    asked = {
-        "--adversarial": wanted.adversarial is not None,
-        "--monitor": wanted.monitor is not None,
-        "--learning-rate find": wanted.learning_rate == "find",
-    }
-    for flag in (flag for flag, there in asked.items() if there and world > 1):
-        raise InputError(
-            f"{flag} is for one process; nothing was trained",
-            found=f"{world} processes",
-            next_step=f"the same without torchrun, or without {flag}",
-        )

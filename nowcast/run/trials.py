@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ __all__ = [
     "FAILED",
     "PRUNED",
     "Trial",
+    "Yardstick",
     "best_of",
     "overlap",
     "rows_of",
@@ -35,6 +36,42 @@ TOLD = "trial.json"
 BEGUN, DONE, PRUNED, FAILED = "begun", "done", "pruned", "failed"
 
 
+@dataclass(frozen=True)
+class Yardstick:
+    """What trials are compared by, on the validation part.
+
+    Attributes
+    ----------
+    monitor
+        A score as it was asked for; None: the loss over what persistence has there.
+    higher
+        Whether more is better.
+    """
+
+    monitor: str | None = None
+    higher: bool = False
+
+    def __str__(self) -> str:
+        return "validation loss over persistence's" if self.monitor is None else f"{self.monitor} on validation"
+
+    def score(self, row: Mapping[str, float]) -> float:
+        """Of an epoch's figures; NaN where they say nothing."""
+        if self.monitor is not None:
+            return row.get(self.monitor, math.nan)
+        persistence = row.get("persistence")
+        return row.get("validation", math.nan) / persistence if persistence else math.nan
+
+    def best(self, rows: Sequence[Mapping[str, float]]) -> float | None:
+        """Of a training's epochs."""
+        scores = [score for score in map(self.score, rows) if math.isfinite(score)]
+        return (max if self.higher else min)(scores, default=None)
+
+    def rank(self, trial: Trial) -> tuple[bool, float, int]:
+        """By which trials are sorted, the best first, those that did not go to their end last."""
+        score = math.inf if trial.score is None else -trial.score if self.higher else trial.score
+        return trial.state != DONE, score, trial.number
+
+
 @dataclass
 class Trial:
     """One training with some values of the settings that are searched.
@@ -42,9 +79,9 @@ class Trial:
     Attributes
     ----------
     score
-        The least validation loss over persistence's there; None while it is not known.
+        The best of an epoch, by the search's yardstick; None while it is not known.
     marks
-        The least so far when so many eighths of the training were over.
+        The best so far when so many eighths of the training were over.
     why
         Of a trial that failed.
     """
@@ -86,10 +123,10 @@ def trials_in(place: Path) -> list[Trial]:
     return found
 
 
-def best_of(trials: Sequence[Trial]) -> Trial | None:
+def best_of(trials: Sequence[Trial], by: Yardstick) -> Trial | None:
     """The one that scored best of those that went to their end."""
     done = [trial for trial in trials if trial.state == DONE and trial.score is not None]
-    return min(done, key=lambda trial: trial.score or 0.0, default=None)
+    return min(done, key=by.rank, default=None)
 
 
 def overlap(place: Path, best: Trial, trials: Sequence[Trial]) -> int:
@@ -113,7 +150,7 @@ def _frames(place: Path, trial: Trial, *names: str) -> set[tuple[str, int]]:
     }
 
 
-def rows_of(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+def rows_of(trials: Sequence[Trial], by: Yardstick) -> list[dict[str, Any]]:
     """A row for each trial, the best first, those that did not go to their end last."""
     return [
         {
@@ -124,24 +161,20 @@ def rows_of(trials: Sequence[Trial]) -> list[dict[str, Any]]:
             "epochs": trial.epochs,
             "seconds": round(trial.seconds, 1),
         }
-        for trial in sorted(trials, key=_rank)
+        for trial in sorted(trials, key=by.rank)
     ]
 
 
-def _rank(trial: Trial) -> tuple[bool, float, int]:
-    return trial.state != DONE, math.inf if trial.score is None else trial.score, trial.number
-
-
-def write_table(trials: Sequence[Trial], path: Path) -> None:
+def write_table(trials: Sequence[Trial], path: Path, by: Yardstick) -> None:
     """As CSV."""
     with replacing(path) as aside:
-        pd.DataFrame(rows_of(trials)).to_csv(aside, index=False)
+        pd.DataFrame(rows_of(trials, by)).to_csv(aside, index=False)
 
 
-def told_of(trial: Trial) -> str:
+def told_of(trial: Trial, by: Yardstick) -> str:
     """A line."""
     values = ", ".join(
         f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in trial.values.items()
     )
-    score = trial.why if trial.state == FAILED else f"validation loss {trial.score:.4f} of persistence's"
+    score = trial.why if trial.state == FAILED else f"{by} {trial.score:.4f}"
     return f"trial {trial.number:<3}{trial.state}: {score}; {values}; {trial.epochs} epoch(s), {trial.seconds:.0f} s"

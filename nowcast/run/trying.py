@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shutil
 import time
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ from nowcast.run.preparing import Prepared
 from nowcast.run.searching import Space, with_values
 from nowcast.run.several import prepare_all
 from nowcast.run.training import learn
-from nowcast.run.trials import BEGUN, DONE, FAILED, PRUNED, Trial, best_of, told_of, trials_in, write_table
+from nowcast.run.trials import BEGUN, DONE, FAILED, PRUNED, Trial, Yardstick, best_of, told_of, trials_in, write_table
 
 if TYPE_CHECKING:
     import optuna
@@ -50,6 +49,14 @@ class Search:
     usual: dict[str, Any]
 
     @property
+    def by(self) -> Yardstick:
+        """What trials are compared by."""
+        from nowcast.training import asked_for
+
+        asked = self.settings.training.monitor
+        return Yardstick(asked, asked is not None and asked_for(asked).higher)
+
+    @property
     def again(self) -> str:
         """How to go on with it, for messages."""
         return f"nowcast tune ... --resume --run {self.place}"
@@ -72,7 +79,7 @@ def searched(search: Search, *, trials: int, seconds: float, epochs: int | None)
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=UNPRUNED, n_warmup_steps=UNPRUNED_MARKS)
-    study = optuna.create_study(direction="minimize", pruner=pruner)
+    study = optuna.create_study(direction="maximize" if search.by.higher else "minimize", pruner=pruner)
     found = trials_in(search.place)
     for trial in found:
         if trial.state == BEGUN:
@@ -99,10 +106,10 @@ def searched(search: Search, *, trials: int, seconds: float, epochs: int | None)
             trial = found[asked.number]
             _tried(search, trial, asked, epochs=epochs, minutes=minutes)
             study.tell(asked, *_ending(trial))
-            write_table(found, search.place / TABLE)
-            best = best_of(found)
-            line.to(len(found), trials, "" if best is None else f"best: {told_of(best)}")
-            tell(told_of(trial))
+            write_table(found, search.place / TABLE, search.by)
+            best = best_of(found, search.by)
+            line.to(len(found), trials, "" if best is None else f"best: {told_of(best, search.by)}")
+            tell(told_of(trial, search.by))
     return found
 
 
@@ -111,16 +118,16 @@ def _tried(search: Search, trial: Trial, asked: optuna.Trial, *, epochs: int | N
     from nowcast.training import MARKS, Judged
 
     place, start = trial.folder(search.place), time.monotonic()
-    for mark, least in trial.marks.items():
-        asked.report(least, int(mark))
+    for mark, score in trial.marks.items():
+        asked.report(score, int(mark))
     trial.keep(search.place)
     pruned = bool(trial.marks) and asked.should_prune()
 
-    def judge(mark: int, least: float) -> bool:
+    def judge(mark: int, best: float) -> bool:
         nonlocal pruned
         if str(mark) not in trial.marks:
-            trial.marks[str(mark)] = least
-            asked.report(least, mark)
+            trial.marks[str(mark)] = best
+            asked.report(best, mark)
             trial.keep(search.place)
         pruned = mark < MARKS and asked.should_prune()
         return not pruned
@@ -131,15 +138,12 @@ def _tried(search: Search, trial: Trial, asked: optuna.Trial, *, epochs: int | N
         try:
             with quiet():
                 parts = prepared(search.cubes, settings)
-                watch = [Judged(judge)]
+                watch = [Judged(judge, score=search.by.score, higher=search.by.higher)]
                 learn(parts, place, resume=again, durations=Durations(), also=watch, again=search.again)
         except InputError as error:
             trial.why = error.what
     rows = folder.history(place)
-    ratios = [
-        row["validation"] / row["persistence"] for row in rows if row.get("validation") and row.get("persistence")
-    ]
-    trial.score = min((ratio for ratio in ratios if math.isfinite(ratio)), default=None)
+    trial.score = search.by.best(rows)
     trial.why = trial.why or ("" if trial.score is not None else _without_score(rows))
     trial.state = FAILED if trial.why else PRUNED if pruned else DONE
     trial.epochs, trial.seconds = len(rows), trial.seconds + time.monotonic() - start
@@ -172,7 +176,7 @@ def _remembered(trial: Trial, space: Space) -> optuna.trial.FrozenTrial:
     """A trial of before, as optuna knows it."""
     import optuna
 
-    marks = {int(mark): least for mark, least in trial.marks.items()}
+    marks = {int(mark): score for mark, score in trial.marks.items()}
     value, state = _ending(trial)
     return optuna.trial.create_trial(
         state=state or optuna.trial.TrialState.COMPLETE,

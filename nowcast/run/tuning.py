@@ -12,7 +12,7 @@ from typing import Any
 
 import xarray as xr
 
-from nowcast import config
+from nowcast import config, ranks
 from nowcast.atomic import write_text
 from nowcast.config import Settings
 from nowcast.cube import label
@@ -26,8 +26,7 @@ from nowcast.run.fitting import read_by
 from nowcast.run.searching import Space, space_for, with_values
 from nowcast.run.several import Sources, cubes_from
 from nowcast.run.source import given, held, stem
-from nowcast.run.training import require_alone
-from nowcast.run.trials import FAILED, Trial, best_of, overlap, rows_of, told_of
+from nowcast.run.trials import FAILED, Trial, Yardstick, best_of, overlap, rows_of, told_of
 from nowcast.run.trying import Search, prepared, searched
 from nowcast.sizes import bytes_of
 
@@ -46,16 +45,19 @@ class Tuned:
         The trial that scored best of those that went to their end.
     best_file
         Its settings, for `nowcast fit --config`.
+    by
+        What trials were compared by.
     """
 
     folder: Path
     trials: list[Trial]
     best: Trial
     best_file: Path
+    by: Yardstick
 
     def table(self) -> list[dict[str, Any]]:
         """A row for each trial, the best first."""
-        return rows_of(self.trials)
+        return rows_of(self.trials, self.by)
 
 
 def tune(
@@ -74,14 +76,16 @@ def tune(
     trials: int = 20,
     max_minutes: float = 30.0,
     epochs: int | None = None,
+    monitor: str | None = None,
     memory: str | None = None,
     seed: int | None = None,
     progress: bool = True,
 ) -> Tuned:
     """Search the settings that matter for a model, by short trainings, and write the best ones for `nowcast fit`.
 
-    A trial's score is the least validation loss over what persistence has there. The first trial has the settings that
-    fit would choose; those after it are drawn at random, and later by how others did (TPE, Bergstra et al. 2011).
+    A trial's score is the least validation loss over what persistence has there, or the best of what is monitored. The
+    first trial has the settings that fit would choose; those after it are drawn at random, and later by how others did
+    (TPE, Bergstra et al. 2011).
     A trial that does worse than the median of the others at the same point ends early. What the configuration or the
     keywords set is not searched.
 
@@ -89,6 +93,8 @@ def tune(
     ----------
     source, config_file, variable, channel, options, model, context, horizon, hidden, memory
         As `nowcast.fit`.
+    monitor
+        As `nowcast.fit`; trials are compared by it too.
     run
         The folder to write to; None: `runs/tune-<name>-<date>-<time>`.
     resume
@@ -118,10 +124,10 @@ def tune(
     for flag, value in (("--trials", trials), ("--max-minutes", max_minutes), ("--epochs", epochs)):
         if value is not None and value <= 0:
             raise InputError(f"{flag} must be above 0", found=str(value))
+    ranks.require_alone("nowcast tune")
     with quiet(not progress):
         place = folder.place(run, f"tune-{stem(source)}", resume=resume)
         settings = config.resolve(place / folder.CONFIG if resume and config_file is None else config_file, asked)
-        require_alone(settings.training)
         read = cubes_from(source, **read_by(source, settings))
         with reading(label(read[0])):
             most = bytes_of(settings.loading.memory) // 2 // len(read)
@@ -146,7 +152,7 @@ def _begun(place: Path, cubes: list[xr.DataArray], asked: Settings) -> Search:
     folder.begin(place, _of_source(cubes), resume=False)
     write_text(place / folder.CONFIG, config.dump(settings))
     first = space.usual(resolved)
-    told = {"space": space.plain(), "hidden": list(space.hidden), "usual": first}
+    told = {"space": space.plain(), "hidden": list(space.hidden), "usual": first, "monitor": asked.training.monitor}
     write_text(place / SEARCH, json.dumps(told, indent=2))
     return Search(place, cubes, settings, space, first)
 
@@ -157,9 +163,15 @@ def _found(place: Path, cubes: list[xr.DataArray], settings: Settings) -> Search
     try:
         told = json.loads((place / SEARCH).read_text("utf-8"))
         space = Space.of(told["space"], told["hidden"])
-        usual = dict(told["usual"])
+        usual, begun_by = dict(told["usual"]), told.get("monitor")
     except (AttributeError, OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{place / SEARCH}: no search that could be gone on with", found=str(error)) from error
+    if begun_by != settings.training.monitor:
+        raise InputError(
+            f"{place}: begun with another --monitor; trials cannot be compared by two",
+            found=str(settings.training.monitor),
+            needed=str(begun_by),
+        )
     return Search(place, cubes, settings, space, usual)
 
 
@@ -181,7 +193,7 @@ def _of_source(cubes: Sequence[xr.DataArray]) -> dict[str, Any]:
 
 def _ended(search: Search, found: list[Trial]) -> Tuned:
     """Write the best settings."""
-    best = best_of(found)
+    best = best_of(found, search.by)
     if best is None:
         failed = [trial for trial in found if trial.state == FAILED]
         raise InputError(
@@ -191,8 +203,8 @@ def _ended(search: Search, found: list[Trial]) -> Tuned:
         )
     settings = config.dump(with_values(search.settings, search.space, best.values))
     path = search.place / BEST
-    write_text(path, f"# nowcast tune: trial {best.number} of {len(found)}; {told_of(best)}\n{settings}")
+    write_text(path, f"# nowcast tune: trial {best.number} of {len(found)}; {told_of(best, search.by)}\n{settings}")
     seen = overlap(search.place, best, found)
     if seen:
         tell(f"beware   {seen} frame(s) of the test part of these settings were seen by trials with others")
-    return Tuned(search.place, found, best, path)
+    return Tuned(search.place, found, best, path, search.by)

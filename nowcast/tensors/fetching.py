@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -25,6 +26,9 @@ __all__ = ["Fetched", "Fetcher", "InProcesses", "InThreads"]
 
 MOST_LOST = 3
 """Times that a killed reading process is replaced."""
+
+A_MOMENT = 0.1
+"""Seconds until a killed process is seen to be gone."""
 
 LONG = 20.0
 """Seconds without an answer after which reading processes are told to go on, should somebody have stopped them."""
@@ -106,21 +110,24 @@ class InProcesses:
         return _InProcess(lambda path: self.submit(source, region, path), shape, held.dtype)
 
     def submit(self, source: int, region: tuple[slice, slice, slice], path: str) -> Future[None]:
-        """Ask for a region to be read into a file in memory; dead processes are replaced."""
+        """Ask for a region to be read into a file in memory; dead processes, and what begins them, are replaced."""
+        why: Exception | None = None
         for _ in range(MOST_LOST + 1):
             try:
                 return self._pool.submit(_read, source, region, path)
-            except BrokenProcessPool:
+            except (BrokenProcessPool, EOFError, OSError) as error:  # the latter two: what begins them is gone
+                why = error
                 self._lost += 1
                 if self._lost > MOST_LOST:
                     break
+                time.sleep(A_MOMENT)
                 self._pool.shutdown(wait=False, cancel_futures=True)
                 self._pool = self._begin()
         raise MachineError(
             f"processes that read data were killed {self._lost} times",
             found="no memory left, or somebody ends them",
             next_step="a lower --memory, or --workers 0 to read within this process",
-        )
+        ) from why
 
     def close(self) -> None:
         _go_on()

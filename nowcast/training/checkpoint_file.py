@@ -25,7 +25,7 @@ from nowcast import model_file
 from nowcast.atomic import replacing
 from nowcast.errors import InputError, MachineError
 
-__all__ = ["FORMAT", "DamagedError", "read", "versions", "write"]
+__all__ = ["FORMAT", "DamagedError", "packed", "read", "unpacked", "versions", "write"]
 
 FORMAT = 1
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
@@ -43,8 +43,8 @@ def versions() -> dict[str, str]:
     return {**model_file.versions(), "lightning": str(lightning.__version__)}
 
 
-def write(path: Path, state: Mapping[str, Any]) -> None:
-    """Put a checkpoint in the file's place: aside, fsync, rename, fsync of the folder.
+def packed(state: Mapping[str, Any]) -> bytes:
+    """A checkpoint as its file has it.
 
     Parameters
     ----------
@@ -53,15 +53,31 @@ def write(path: Path, state: Mapping[str, Any]) -> None:
 
     Raises
     ------
-    MachineError
-        The disk is full or may not be written; what stood there is untouched.
     TypeError
         Something else is in the state.
     """
     tensors: dict[str, Tensor] = {}
     told = {"kind": "checkpoint", "format": FORMAT, "versions": versions(), "state": _plain(dict(state), tensors)}
     text = json.dumps(told, allow_nan=False)
-    data = to_bytes(tensors, metadata={"nowcast": text, "sha256": _checksum(text, tensors)})
+    return to_bytes(tensors, metadata={"nowcast": text, "sha256": _checksum(text, tensors)})
+
+
+def write(path: Path, state: Mapping[str, Any]) -> None:
+    """Put a checkpoint in the file's place: aside, fsync, rename, fsync of the folder.
+
+    Parameters
+    ----------
+    state
+        As `packed` takes it.
+
+    Raises
+    ------
+    MachineError
+        The disk is full or may not be written; what stood there is untouched.
+    TypeError
+        As `packed`.
+    """
+    data = packed(state)
     try:
         with replacing(path) as aside:
             aside.write_bytes(data)
@@ -87,9 +103,14 @@ def read(path: Path) -> dict[str, Any]:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: this checkpoint cannot be read", found=str(error.strerror)) from error
+    return unpacked(data, name=str(path))
+
+
+def unpacked(data: bytes, *, name: str) -> dict[str, Any]:
+    """What was packed; errors, as of `read`, call it by the name."""
     if data[8:9] != b"{" and data.startswith((ZIP, PICKLE)):
         raise InputError(
-            f"{path}: written by torch.save, as older versions of nowcast did; it was not opened",
+            f"{name}: written by torch.save, as older versions of nowcast did; it was not opened",
             found="pickle, which can run any program",
             needed=f"a checkpoint of nowcast's own format {FORMAT}",
             next_step="begin another run: leave out --resume, and name another --run",
@@ -104,7 +125,7 @@ def read(path: Path) -> dict[str, Any]:
             raise ValueError("it is no checkpoint")
         if told["format"] > FORMAT:
             raise InputError(
-                f"{path}: written by a newer nowcast ({told['versions']['nowcast']})",
+                f"{name}: written by a newer nowcast ({told['versions']['nowcast']})",
                 found=f"format {told['format']}",
                 needed=f"format {FORMAT}",
                 next_step="update nowcast",
@@ -116,7 +137,7 @@ def read(path: Path) -> dict[str, Any]:
             raise ValueError("it holds what its description does not name")
     except (SafetensorError, ValueError, TypeError, KeyError, RecursionError, OverflowError, MemoryError) as error:
         raise DamagedError(
-            f"{path}: damaged, it is not the checkpoint that was written",
+            f"{name}: damaged, it is not the checkpoint that was written",
             found=(str(error).splitlines() or [type(error).__name__])[0],
         ) from error
     return {**state, "versions": told["versions"]}

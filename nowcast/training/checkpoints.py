@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from lightning.pytorch.plugins.io import CheckpointIO
 
+from nowcast import ranks
 from nowcast.errors import InputError
 from nowcast.progress import tell
-from nowcast.training.checkpoint_file import DamagedError, read, versions, write
+from nowcast.training.checkpoint_file import DamagedError, packed, read, unpacked, versions, write
 
 __all__ = [
     "BEST",
@@ -23,6 +24,7 @@ __all__ = [
     "newest",
     "prune",
     "random_state",
+    "random_states",
     "set_random_state",
     "step_path",
 ]
@@ -116,6 +118,12 @@ def random_state() -> dict[str, Any]:
         "numpy": {**of_numpy, "state": inner},
         "python": (version, torch.tensor(numbers), gauss),
     }
+
+
+def random_states() -> list[dict[str, Any]]:
+    """Those of all processes, in their order, for all: each draws as much as its share of windows makes it."""
+    every = ranks.gathered_bytes(packed(random_state()))
+    return [unpacked(each, name=f"random numbers of process {rank}") for rank, each in enumerate(every)]
 
 
 def set_random_state(state: dict[str, Any]) -> None:

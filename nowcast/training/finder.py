@@ -15,6 +15,7 @@ from torch import nn
 from nowcast.errors import InputError
 from nowcast.losses import Loss
 from nowcast.models import Forecaster
+from nowcast.ranks import summed
 from nowcast.tensors import Batch, Loader
 from nowcast.training.recipe import PLAIN, Recipe
 from nowcast.training.supervised import Supervised
@@ -53,8 +54,8 @@ def find_learning_rate(forecaster: Forecaster, loss: Loss, training: Loader, *, 
     """Let the rate grow step by step and see where the loss is least (Smith 2017, arXiv:1506.01186).
 
     A tenth of that rate is found. Weights, the order of the data and random numbers are as if nothing had been tried.
-    Of an adversarial training the plain loss is tried. Not Lightning's own `lr_find`: it trains the task itself, and
-    writes a checkpoint to have it back.
+    Of an adversarial training the plain loss is tried. Several processes take each step together, and find the same.
+    Not Lightning's own `lr_find`: it trains the task itself, and writes a checkpoint to have it back.
 
     Raises
     ------
@@ -66,19 +67,25 @@ def find_learning_rate(forecaster: Forecaster, loss: Loss, training: Loader, *, 
     rates: list[float] = []
     losses: list[float] = []
     mean = 0.0
-    with torch.random.fork_rng(), closing(_endless(training)) as batches:
+    devices = [torch.cuda.current_device()] if device == "cuda" else []
+    with torch.random.fork_rng(devices), closing(_endless(training)) as batches:
         task = Supervised(copy.deepcopy(forecaster), loss, recipe=plain, steps=STEPS).to(device)
         optimiser, _ = task.forecaster_optimiser()
         for number in range(STEPS + 1):
             rate = LOWEST * (HIGHEST / LOWEST) ** (number / STEPS)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            batch = Batch(*(part.to(device) for part in next(batches)))
+            share, batch = next(batches)
             optimiser.zero_grad()
             with torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-                wanted = task.whole(batch)
+                answer = task.answer(Batch(*(part.to(device) for part in batch)), share)
+            every = summed(answer.counted.detach().clone())
+            wanted = answer.wanted * (answer.counted / torch.where(every > 0, every, 1))
             wanted.backward()  # type: ignore[no-untyped-call]
-            value = float(wanted.detach())
+            for each in task.forecaster.parameters():
+                if each.grad is not None:
+                    summed(each.grad)
+            value = float(summed(wanted.detach().clone()))
             norm = float(nn.utils.clip_grad_norm_(task.forecaster.parameters(), recipe.clip))
             mean = MEMORY * mean + (1 - MEMORY) * value
             smoothed = mean / (1 - MEMORY ** (number + 1))
@@ -99,7 +106,8 @@ def find_learning_rate(forecaster: Forecaster, loss: Loss, training: Loader, *, 
     return Found(float(f"{rates[least] / BELOW:.2g}"), rates, losses)
 
 
-def _endless(training: Loader) -> Generator[Batch]:
-    """The epoch's batches, again and again."""
+def _endless(training: Loader) -> Generator[tuple[tuple[int, int], Batch]]:
+    """The epoch's batches, again and again, each with this process's share of it."""
     while True:
-        yield from training
+        for number, batch in enumerate(training):
+            yield training.share(number), batch

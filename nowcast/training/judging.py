@@ -1,9 +1,9 @@
-"""How a training goes beside persistence, told to somebody who may end it."""
+"""How a training goes, told to somebody who may end it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import lightning as L
 
@@ -14,33 +14,38 @@ MARKS = 8
 
 
 class Judged(L.Callback):
-    """Tells the least validation loss over persistence's, an eighth of the training after another.
+    """Tells the best score of an epoch so far, an eighth of the training after another.
 
     Parameters
     ----------
     judge
-        Is told which mark is reached, and the least ratio up to then; what it returns says whether to go on.
+        Is told which mark is reached, and the best score up to then; what it returns says whether to go on.
+    score
+        Of an epoch's figures; NaN where they say nothing.
+    higher
+        Whether more is better.
     """
 
-    def __init__(self, judge: Callable[[int, float], bool]) -> None:
-        self.judge = judge
-        self.least = math.inf
+    def __init__(
+        self, judge: Callable[[int, float], bool], *, score: Callable[[Mapping[str, float]], float], higher: bool
+    ) -> None:
+        self.judge, self.score, self.higher = judge, score, higher
+        self.best = -math.inf if higher else math.inf
         self.mark = 0
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         told = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        persistence = told.get("persistence", math.nan)
-        ratio = told.get("validation", math.nan) / persistence if persistence else math.nan
-        if math.isfinite(ratio):
-            self.least = min(self.least, ratio)
+        score = self.score(told)
+        if math.isfinite(score):
+            self.best = max(self.best, score) if self.higher else min(self.best, score)
         mark = MARKS * (trainer.current_epoch + 1) // (trainer.max_epochs or 1)
-        if mark > self.mark and math.isfinite(self.least):
+        if mark > self.mark and math.isfinite(self.best):
             self.mark = mark
-            if not self.judge(mark, self.least):
+            if not self.judge(mark, self.best):
                 trainer.should_stop = True
 
     def state_dict(self) -> dict[str, float]:
-        return {"least": self.least, "mark": self.mark}
+        return {"best": self.best, "mark": self.mark}
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        self.least, self.mark = state_dict["least"], int(state_dict["mark"])
+        self.best, self.mark = state_dict["best"], int(state_dict["mark"])

@@ -36,6 +36,11 @@ class Asked(NamedTuple):
     units: str | None = None
     scale: int | None = None
 
+    @property
+    def higher(self) -> bool:
+        """Whether more is better."""
+        return self.name in HIGHER
+
 
 def asked_for(text: str) -> Asked:
     """What a score's text asks for.
@@ -147,7 +152,7 @@ class Monitor:
     @property
     def higher(self) -> bool:
         """Whether more is better."""
-        return self.asked.name in HIGHER
+        return self.asked.higher
 
     def reaches(self, values: np.ndarray) -> np.ndarray:
         """Where the field's values reach the threshold."""

@@ -9,6 +9,7 @@ from typing import Any
 from nowcast.atomic import clear
 from nowcast.errors import InputError
 from nowcast.progress import tell
+from nowcast.ranks import here
 from nowcast.training.budget import Budget
 from nowcast.training.checkpoints import OURS, newest
 from nowcast.training.history import rows_of
@@ -42,7 +43,7 @@ class Begun:
     metrics
         The losses of the last epoch.
     random
-        For `set_random_state`.
+        For `set_random_state`, of each process that it was begun by.
     over
         Whether nothing is left to do within the budget.
     """
@@ -51,7 +52,7 @@ class Begun:
     step: int
     epochs: int
     metrics: dict[str, float]
-    random: dict[str, Any]
+    random: list[dict[str, Any]]
     over: bool
 
 
@@ -91,11 +92,17 @@ def taken_up(folder: Path, task: Task, budget: Budget) -> Begun | None:
         epochs, minutes = told["budget"]
         more = budget.epochs > epochs or (minutes is not None and (budget.minutes is None or budget.minutes > minutes))
         over = told["epochs"] >= budget.epochs or (told["ended"] and not more)
-        begun = Begun(path, told["step"], told["epochs"], told["metrics"], told["random"], over)
+        random = [told["random"], *told.get("others", [])]  # older ones hold the first's alone
+        begun = Begun(path, told["step"], told["epochs"], told["metrics"], random, over)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: not a checkpoint of this training; nothing was changed", found=str(error).splitlines()[0]
         ) from error
+    if not begun.over and len(random) != here().world:
+        tell(
+            f"beware   begun by {len(random)} process(es), and now {here().world}: what follows is not the same to the "
+            "bit; if blocks are shared, some windows of this epoch come twice or not at all"
+        )
     if not begun.over:
         tell(f"resume   from step {begun.step}, in epoch {begun.epochs + 1} of {budget.epochs}")
     return begun

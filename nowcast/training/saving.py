@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from nowcast.errors import InputError, StoppedError
 from nowcast.training.budget import Budget
 from nowcast.training.checkpoint_file import DamagedError, read, write
-from nowcast.training.checkpoints import BEST, OURS, prune, random_state, set_random_state, step_path
+from nowcast.training.checkpoints import BEST, OURS, prune, random_states, set_random_state, step_path
 from nowcast.training.recipe import Recipe
 from nowcast.training.resuming import Begun
 from nowcast.training.task import Task
@@ -98,7 +98,7 @@ class Saving(Checkpoint):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self._begun is not None:
-            set_random_state(self._begun.random)
+            set_random_state(self._begun.random[trainer.global_rank % len(self._begun.random)])
             self._begun = None
         self.started = True
         self._saved = time.monotonic()
@@ -131,13 +131,15 @@ class Saving(Checkpoint):
     def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
         if self._validating:
             _before_validation(checkpoint["loops"]["fit_loop"])
+        first, *others = random_states()
         checkpoint[OURS] = {
             "step": cast(Task, pl_module).taken,
             "epochs": trainer.fit_loop.epoch_progress.current.processed,  # type: ignore[attr-defined]
             "ended": trainer.should_stop,
             "budget": (self.budget.epochs, self.budget.minutes),
             "metrics": {name: float(value) for name, value in trainer.callback_metrics.items()},
-            "random": random_state(),
+            "random": first,
+            "others": others,
         }
 
     def _save(self, trainer: L.Trainer, task: Task) -> None:

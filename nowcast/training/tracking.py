@@ -57,9 +57,26 @@ def loggers_for(
 
 
 class LearningRate(L.Callback):
-    """Tells the loggers the learning rate of each epoch, which the task does not log."""
+    """Tells the loggers the learning rate of each epoch, which the task does not log.
+
+    Of a training that is taken up, TensorBoard is told to forget what came after the step that it goes on from.
+    """
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        taken = cast(Task, pl_module).taken
+        for logger in trainer.loggers if taken and trainer.is_global_zero else []:
+            if isinstance(logger, TensorBoardLogger):
+                _forget(logger, after=taken)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         for logger in trainer.loggers:
             logger.log_metrics({"learning_rate": rate}, step=cast(Task, pl_module).taken)
+
+
+def _forget(logger: TensorBoardLogger, *, after: int) -> None:
+    """What the `purge_step` of a writer does; ours had to be there before it was known where the training goes on."""
+    from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+    begun = Event(step=after + 1, session_log=SessionLog(status=SessionLog.START))
+    logger.experiment.file_writer.add_event(begun)

@@ -345,7 +345,8 @@ def test_reading_processes_that_are_killed_are_replaced_and_none_is_left(
     with subprocess.Popen([*words, *begin(given, run, "--workers", "1")], **options) as process:  # type: ignore[call-overload]
         assert waited_for(lambda: len(below(process.pid)) >= 3 or process.poll() is not None, 300)
         assert process.poll() is None, "a tracker of resources, a server of processes, and one of these"
-        os.kill(below(process.pid)[-1], signal.SIGKILL)
+        for each in below(process.pid)[:0:-1]:
+            os.kill(each, signal.SIGKILL)
         _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert is_same(run, whole[0])
@@ -357,6 +358,30 @@ def test_reading_processes_that_are_killed_are_replaced_and_none_is_left(
         process.kill()
         process.communicate(timeout=60)
     assert waited_for(lambda: not any(map(is_alive, others)), 20), "they end with the one that they read for"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
+def test_reading_processes_that_are_killed_again_and_again_end_it_with_what_died_and_what_to_do(
+    given: Path, tmp_path: Path
+) -> None:
+    words = [sys.executable, "-W", "ignore", "-m", "nowcast", *begin(given, tmp_path / "run", "--workers", "1")]
+    killed = 0
+    with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+        end = time.monotonic() + 300
+        while process.poll() is None and time.monotonic() < end:
+            for each in below(process.pid)[1:]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(each, signal.SIGKILL)
+                    killed += 1
+            time.sleep(0.002)
+        _, err = process.communicate(timeout=60)
+    assert killed > 3
+    assert process.returncode == 3, err
+    assert "error: processes that read data were killed 4 times" in err
+    assert "--workers 0 to read within this process" in err
+    assert "Aborted" not in err
+    assert not (tmp_path / "run").exists(), "no step was taken, so nothing is kept"
 
 
 # Damage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ from nowcast.run.trials import (
     FAILED,
     PRUNED,
     Trial,
+    Yardstick,
     best_of,
     overlap,
     rows_of,
@@ -23,6 +25,7 @@ from nowcast.run.trials import (
     write_table,
 )
 
+LOSS, SKILL = Yardstick(), Yardstick("csi@1mm/h", higher=True)
 TRIALS = [
     Trial(0, {"learning_rate": 0.002, "frame": "still"}, DONE, 0.5, 4, 2.0, marks={"8": 0.5}),
     Trial(1, {"learning_rate": 0.001, "frame": "lagrangian"}, PRUNED, 0.1, 1, 1.0, marks={"2": 0.1}),
@@ -49,13 +52,24 @@ def test_what_is_no_trial_is_refused(text: str, tmp_path: Path) -> None:
 
 
 def test_the_best_went_to_its_end() -> None:
-    assert best_of(TRIALS) is TRIALS[2]
-    assert best_of([TRIALS[1], TRIALS[3], Trial(0, {}, BEGUN)]) is None
-    assert [row["trial"] for row in rows_of(TRIALS)] == [2, 0, 1, 3]
+    assert best_of(TRIALS, LOSS) is TRIALS[2]
+    assert best_of(TRIALS, SKILL) is TRIALS[0], "more of a skill is better"
+    assert best_of([TRIALS[1], TRIALS[3], Trial(0, {}, BEGUN)], LOSS) is None
+    assert [row["trial"] for row in rows_of(TRIALS, LOSS)] == [2, 0, 1, 3]
+    assert [row["trial"] for row in rows_of(TRIALS, SKILL)] == [0, 2, 1, 3]
+
+
+def test_an_epoch_scores_by_the_loss_over_persistence_s_or_by_what_is_monitored() -> None:
+    rows = [{"validation": 1.0, "persistence": 2.0, "csi@1mm/h": 0.3}, {"validation": 3.0, "persistence": 2.0}]
+    assert [LOSS.score(row) for row in rows] == [0.5, 1.5]
+    assert (LOSS.best(rows), SKILL.best(rows)) == (0.5, 0.3)
+    assert math.isnan(LOSS.score({"validation": 1.0, "persistence": 0.0}))
+    assert math.isnan(SKILL.score(rows[1]))
+    assert SKILL.best(rows[1:]) is None
 
 
 def test_the_table_is_csv(tmp_path: Path) -> None:
-    write_table(TRIALS, tmp_path / "trials.csv")
+    write_table(TRIALS, tmp_path / "trials.csv", LOSS)
     table = pd.read_csv(tmp_path / "trials.csv")
     assert list(table) == ["trial", "state", "score", "learning_rate", "frame", "epochs", "seconds"]
     assert table["score"][0] == 0.4
@@ -63,8 +77,10 @@ def test_the_table_is_csv(tmp_path: Path) -> None:
 
 
 def test_a_line_tells_how_a_trial_ended() -> None:
-    assert "validation loss 0.5000 of persistence's; learning_rate 0.002, frame still; 4 epoch(s)" in told_of(TRIALS[0])
-    assert "failed: no room" in told_of(TRIALS[3])
+    told = "done: validation loss over persistence's 0.5000; learning_rate 0.002, frame still; 4 epoch(s)"
+    assert told in told_of(TRIALS[0], LOSS)
+    assert "done: csi@1mm/h on validation 0.5000; " in told_of(TRIALS[0], SKILL)
+    assert "failed: no room" in told_of(TRIALS[3], LOSS)
 
 
 def test_frames_of_the_test_part_that_others_saw_are_counted(tmp_path: Path) -> None:

@@ -91,6 +91,20 @@ def test_a_search_goes_on_to_more_as_if_it_had_never_ended(
     assert again.best_file.read_text().splitlines()[1:] == tuned.best_file.read_text().splitlines()[1:]
 
 
+def test_trials_are_compared_by_the_score_that_is_monitored(echoes: xr.DataArray, tmp_path: Path) -> None:
+    place, name = tmp_path / "b", "csi@1mm/h"
+    tuned = run.tune(echoes, run=place, trials=2, monitor=name, **QUICK)
+    rows = [json.loads((trial.folder(place) / "history.jsonl").read_text()) for trial in tuned.trials]
+    assert [trial.score for trial in tuned.trials] == [row[name] for row in rows]
+    assert tuned.best.score == max(row[name] for row in rows)
+    assert tuned.table()[0]["trial"] == tuned.best.number
+    assert config.resolve(tuned.best_file).training.monitor == name
+    with pytest.raises(InputError, match="begun with another --monitor"):
+        run.tune(echoes, run=place, trials=3, resume=True, monitor="mae", epochs=1, progress=False)
+    again = run.tune(echoes, run=place, trials=2, resume=True, epochs=1, progress=False)
+    assert seen(again) == seen(tuned)
+
+
 @pytest.mark.slow
 def test_a_trial_that_was_killed_is_taken_up(echoes: xr.DataArray, tmp_path: Path) -> None:
     nowcast.write_cube(echoes, tmp_path / "cube.zarr")

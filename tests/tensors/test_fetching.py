@@ -80,6 +80,18 @@ def test_a_killed_process_is_replaced(source: Source) -> None:
     fetcher.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
+def test_what_begins_processes_is_replaced(source: Source) -> None:
+    fetcher = InProcesses([source], 1)
+    fetcher.fetch(0, BLOCK).values()
+    stat = Path(f"/proc/{children(fetcher)[0]}/stat").read_text()
+    beginner = int(stat.rpartition(")")[2].split()[1])
+    assert beginner != os.getpid()
+    os.kill(beginner, signal.SIGKILL)
+    np.testing.assert_array_equal(fetcher.fetch(0, BLOCK).values(), source.read(*BLOCK[:3]))
+    fetcher.close()
+
+
 def test_processes_that_die_again_and_again_are_told(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nowcast.tensors.fetching.MOST_LOST", 0)
     fetcher = InProcesses([source], 1)

@@ -22,21 +22,39 @@ from nowcast.datasets import advected_echoes
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
+WORKER = str(HERE / "ranks_worker.py")
+LAUNCHED = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """What one process and what two processes made of each case."""
+    """What one process and what two processes made of each case; the two, and torchrun, were killed in the last."""
     one, two = (tmp_path_factory.mktemp(name) for name in ("one", "two"))
     cases = ["masked", "taught", "spoilt"]
-    launched = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    worker = str(HERE / "ranks_worker.py")
-    for words in ([sys.executable, worker, str(one), *cases], [*launched, worker, str(two), *cases]):
-        ended = subprocess.run(words, env=around(), capture_output=True, text=True, check=False, timeout=600)
-        assert ended.returncode == 0, ended.stderr
+    launch([sys.executable, WORKER, str(one), *cases])
+    words = [*LAUNCHED, WORKER, str(two), *cases, "noisy", "killed"]
+    with subprocess.Popen(words, env=around(), stderr=subprocess.PIPE, text=True) as torchrun:
+        deadline = time.monotonic() + 600
+        while not within_an_epoch(two / "killed") and torchrun.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        torchrun.kill()
+        assert torchrun.wait() == -signal.SIGKILL, torchrun.communicate()[1]
+        for number in range(2):
+            os.kill(int((two / "killed" / f"process{number}").read_text()), signal.SIGKILL)
     return one, two
+
+
+def launch(words: list[str]) -> None:
+    ended = subprocess.run(words, env=around(), capture_output=True, text=True, check=False, timeout=600)
+    assert ended.returncode == 0, ended.stderr
+
+
+def within_an_epoch(folder: Path) -> bool:
+    """Whether the second epoch of eleven steps is begun, and far from its end."""
+    newest = max((int(path.stem[5:]) for path in folder.glob("checkpoints/step-*.ckpt")), default=0)
+    return newest > 11 and newest % 11 in range(2, 7)
 
 
 def around(**more: object) -> dict[str, str]:
@@ -54,11 +72,23 @@ def test_two_processes_train_as_one_does(folders: tuple[Path, Path], case: str) 
     one, two = (folder / case for folder in folders)
     for alone, together in zip(rows(one), rows(two), strict=True):
         assert alone["step"] == together["step"]
-        for name in ("training", "validation", "persistence", "learning_rate"):
+        assert together.keys() == alone.keys()
+        assert case != "masked" or 0 < alone["csi@0.5mm/h"] < 1
+        for name in alone.keys() - {"seconds"}:
             assert together[name] == pytest.approx(alone[name], rel=1e-5), name
     weights, others = load_file(one / "weights"), load_file(two / "weights")
     for name, each in weights.items():
         torch.testing.assert_close(others[name], each, rtol=1e-3, atol=1e-5)
+
+
+def test_two_processes_find_the_learning_rate_that_one_does(folders: tuple[Path, Path]) -> None:
+    (alone,), (first, second) = (
+        [json.loads(path.read_text()) for path in sorted((folder / "masked").glob("found*.json"))] for folder in folders
+    )
+    assert first == second
+    assert first[0] == alone[0]
+    few = 40  # far below where it diverges
+    assert first[2][:few] == pytest.approx(alone[2][:few], rel=1e-4)
 
 
 def test_a_loss_that_is_not_finite_on_one_stops_all_and_its_windows_are_named(folders: tuple[Path, Path]) -> None:
@@ -66,6 +96,17 @@ def test_a_loss_that_is_not_finite_on_one_stops_all_and_its_windows_are_named(fo
     assert said[0] == said[1]
     assert "the loss became" in said[0]
     assert "e+38" in said[0]
+
+
+def test_two_processes_that_were_killed_go_on_as_if_nothing_had_been(folders: tuple[Path, Path]) -> None:
+    """To the bit; `kill -9` came within an epoch, and each process draws on from where it was."""
+    undisturbed, killed = (folders[1] / case for case in ("noisy", "killed"))
+    assert not (killed / "weights").exists()
+    launch([*LAUNCHED, WORKER, str(folders[1]), "killed"])
+    same, other = ([{**row, "seconds": 0} for row in rows(each)] for each in (undisturbed, killed))
+    assert same == other
+    weights, others = load_file(undisturbed / "weights"), load_file(killed / "weights")
+    assert all(torch.equal(each, others[name]) for name, each in weights.items())
 
 
 @pytest.fixture

@@ -76,6 +76,17 @@ def test_figures_of_each_epoch_go_to_both_and_the_history_stays(
     assert [{**row, "seconds": 0} for row in plain] == [{**row, "seconds": 0} for row in rows]
 
 
+def test_a_curve_that_is_taken_up_has_each_point_once(echoes: xr.DataArray, tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    run.fit(echoes, run=place, log="tensorboard", **QUICK | {"epochs": 3})
+    seen, steps = scalars(place / "tensorboard"), sorted((place / "checkpoints").glob("step-*.ckpt"))
+    assert len(seen["validation"]) == 3
+    steps[-1].unlink()  # as if it had been killed in the last epoch, of which more was told than is kept
+    run.fit(echoes, run=place, resume=True, progress=False)
+    assert scalars(place / "tensorboard") == seen
+    assert len(list((place / "tensorboard").glob("events*"))) == 2
+
+
 def test_what_is_no_logger_is_refused(tmp_path: Path) -> None:
     one = CSVLogger(tmp_path)
     assert loggers_for(None, None, folder=tmp_path, settings={}) == []
