@@ -51,10 +51,10 @@ class Result:
 
 
 class Worker:
-    """One child that reads; started anew after a crash or a hang."""
+    """One child that reads; started anew after a crash or a hang. `under`: the words that it is started by."""
 
-    def __init__(self, scratch: Path, *, program: Path = WORKER) -> None:
-        self.scratch, self.program = scratch, program
+    def __init__(self, scratch: Path, *, program: Path = WORKER, under: Sequence[str] = ()) -> None:
+        self.scratch, self.program, self.under = scratch, program, under
         scratch.mkdir(parents=True, exist_ok=True)
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -84,7 +84,7 @@ class Worker:
         if self._child is None:
             with (self.scratch / "stderr").open("wb") as errors:
                 self._child = subprocess.Popen(
-                    [sys.executable, "-W", "ignore", str(self.program)],
+                    [*self.under, sys.executable, "-W", "ignore", str(self.program)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=errors,

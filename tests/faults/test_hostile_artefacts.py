@@ -1,6 +1,7 @@
 """Model files, checkpoints, settings and run folders made to do harm: refused in words, and nothing else is done.
 
-Each goes through the real command in a child process in which every audit event is heard.
+Each goes through the real command in a child process in which every audit event is heard; where strace is, the files
+that the system opened for it, what it executed and what it connected to are seen too.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import shutil
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -244,6 +247,7 @@ FOLDERS: dict[str, tuple[Callable[[Path], None], str]] = {
 CASES = both(MODEL, FORECAST) | MODELS | CONFIGS | FOLDERS | both(CHECKPOINT, RESUME)
 
 INSTALLED = [sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(ROOT / "nowcast"), str(HERE)]
+KNOWN = (*(os.path.realpath(each) for each in INSTALLED), *INSTALLED)
 SYSTEM = ("/proc/", "/sys/", "/dev/null", "/usr/", "/lib", "/etc/localtime", "/etc/ld.so", "/etc/gitconfig")
 HARMLESS = (
     "os.mkdir",
@@ -258,15 +262,40 @@ HARMLESS = (
 
 
 class Typist(Worker):
-    """A child that types commands."""
+    """A child that types commands. `log`: what the system did for it, if it can be traced."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.log = scratch / "strace" if can_trace() else None
+        traced = [] if self.log is None else ["strace", *TRACED, "-o", str(self.log)]
+        super().__init__(scratch, program=HERE / "verbs_worker.py", under=traced)
 
     def type(self, folder: Path, words: str) -> dict[str, Any]:
-        return self.ask(folder, {"words": words.split()}, patience=400)
+        """`calls`: lines of strace from while it was busy with that."""
+        before = len(self._lines())
+        answer = self.ask(folder, {"words": words.split()}, patience=400)
+        return {**answer, "calls": self._lines()[before:]}
+
+    def _lines(self) -> list[str]:
+        """Each is written while the process that makes the call is held."""
+        return [] if self.log is None or not self.log.exists() else self.log.read_text(errors="replace").splitlines()
+
+
+TRACED = ["-f", "-qq", "-y", "-e", "signal=none", "-e", "trace=?open,openat,?openat2,connect,execve,?execveat"]
+"""Whatever process it begins; with `-y` it is told which file a name led to."""
+
+OPENED = re.compile(r"\bopen(?:at2?)?\(.*\) = \d+<(?P<place>.*)>$")
+
+
+def can_trace() -> bool:
+    if shutil.which("strace") is None:
+        return False
+    tried = subprocess.run(["strace", *TRACED, "-o", os.devnull, "true"], capture_output=True, check=False)
+    return not tried.returncode
 
 
 @pytest.fixture(scope="module")
 def typist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typist]:
-    typist = Typist(tmp_path_factory.mktemp("typist"), program=HERE / "verbs_worker.py")
+    typist = Typist(tmp_path_factory.mktemp("typist"))
     folder = tmp_path_factory.mktemp("right") / "given"
     shutil.copytree(RELEASE, folder)
     for words, code in ((FORECAST, 0), (REPORT, 0), ("fit cube.nc --resume --run run", 2)):
@@ -278,21 +307,31 @@ def typist(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Typist]:
 
 def strange(answer: dict[str, Any], folder: Path) -> list[Any]:
     """Events that are no part of looking at what was given, and saying no."""
-    known = tuple(os.path.realpath(each) for each in INSTALLED) + tuple(INSTALLED)
-    own = (str(folder), os.path.realpath(folder))
     found: list[Any] = []
     for event, what in answer["events"]:
         if event in ("open", *HARMLESS):
-            place = os.path.normpath(folder / what)
-            fine = place.startswith((*own, *known)) or place.startswith(SYSTEM)
-            if not fine or place.startswith(str(folder.parent / "outside")):
-                found.append((event, place))
+            if is_foreign(os.path.normpath(folder / what), folder):
+                found.append((event, os.path.normpath(folder / what)))
         elif event in ("exec", "compile"):
-            if not what.startswith((*known, "<")):
+            if not what.startswith((*KNOWN, "<")):
                 found.append((event, what))
         else:
             found.append((event, what))
-    return found + [module for module in answer["modules"] if not module.startswith(known)]
+    found += [module for module in answer["modules"] if not module.startswith(KNOWN)]
+    return found + strange_calls(answer["calls"], folder)
+
+
+def strange_calls(calls: list[str], folder: Path) -> list[str]:
+    """System calls that opened a foreign file, executed or connected to anything."""
+    opened = {line: OPENED.search(line) for line in calls if "open" in line.partition("(")[0]}
+    foreign = [line for line, found in opened.items() if found and is_foreign(found["place"], folder)]
+    return foreign + [line for line in calls if line not in opened]
+
+
+def is_foreign(place: str, folder: Path) -> bool:
+    own = (str(folder), os.path.realpath(folder))
+    fine = place.startswith((*own, *KNOWN)) or place.startswith(SYSTEM)
+    return not fine or place.startswith(str(folder.parent / "outside"))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -329,7 +368,13 @@ def test_the_watch_can_fail(typist: Typist, tmp_path: Path) -> None:
     shutil.copytree(RELEASE, folder)
     shutil.copy(folder / "run" / "config.yaml", tmp_path / "elsewhere.yaml")
     answer = typist.type(folder, "fit absent.nc --config ../elsewhere.yaml --run new")
-    assert ("open", str(tmp_path / "elsewhere.yaml")) in strange(answer, folder)
+    elsewhere = str(tmp_path / "elsewhere.yaml")
+    assert ("open", elsewhere) in strange(answer, folder)
+    if typist.log is None:
+        pytest.skip("system calls cannot be traced here: no strace, or it is not allowed")
+    assert [line for line in strange_calls(answer["calls"], folder) if line.endswith(f"<{elsewhere}>")]
+    for call in ('1 execve("/bin/true", ["true"], 0x7 /* 9 vars */) = 0', "1 connect(3, {sa_family=AF_INET}, 16) = 0"):
+        assert strange_calls([call], folder) == [call]
 
 
 def test_enough_is_tried() -> None:
