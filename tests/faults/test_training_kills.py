@@ -64,6 +64,26 @@ def begin(given: Path, run: Path, *more: str) -> list[str]:
     return ["fit", str(given / "cube.zarr"), "--run", str(run), *settings]
 
 
+STEPS = 18
+"""Of the training, each with a checkpoint."""
+
+
+def moment(random: Random, run: Path, seconds: float) -> dict[str, Any]:
+    """When to kill, as the writer is told: some time after one of the steps to come, or before the first.
+
+    Steps, not the clock alone: how long a training takes differs with what else the machine does.
+    """
+    step = random.randint(steps_of(run), STEPS)
+    part = 0.3 if step in (0, STEPS) else 0.05  # of the whole, that it prepares, takes a step, or scores
+    after = {"kill_after": random.uniform(0, part) * seconds}
+    return after if not step else {**after, "kill_from": step, "kill_in": str(run)}
+
+
+def steps_of(run: Path) -> int:
+    """Of the newest checkpoint."""
+    return max((int(path.stem[5:]) for path in run.glob("checkpoints/step-*.ckpt")), default=0)
+
+
 def go_on(given: Path, run: Path) -> list[str]:
     return ["fit", str(given / "cube.zarr"), "--run", str(run), "--resume"]
 
@@ -108,14 +128,13 @@ def test_kill_9_at_any_moment_changes_nothing(
         run, runs = tmp_path / f"run{runs}", runs + 1
         words, told = begin(given, run), []
         for _ in range(random.choice((1, 1, 2, 3))):
-            ended = task(words=words, kill_after=random.uniform(0, 1.1) * whole[1])
+            ended = task(words=words, **moment(random, run, whole[1]))
             told.append(ended["told"])
             reached = (run / "begun.json").exists()
             if ended["code"] != -signal.SIGKILL:
                 break
-            steps = len(list(run.glob("checkpoints/step-*.ckpt")))
-            over = (run / "model.safetensors").exists()
-            kills["once it was learnt" if over else "while it learnt" if steps else "before"] += 1
+            steps = steps_of(run)
+            kills["before" if not steps else "while it learnt" if steps < STEPS else "once it was learnt"] += 1
             words = go_on(given, run) if reached else begin(given, run)
         if ended["code"] == -signal.SIGKILL:
             ended = task(words=words)
@@ -123,7 +142,7 @@ def test_kill_9_at_any_moment_changes_nothing(
         assert ended["code"] == 0 or "nothing is left to do" in ended["told"], "\n\n".join(told)
         assert is_same(run, undisturbed), "\n\n".join(told)
         assert left_aside(run) == []
-        print(f"run {runs}: {sum(kills.values())} kills so far, the same to the bit")
+        print(f"run {runs}: {sum(kills.values())} kills so far, the same to the bit", flush=True)
         shutil.rmtree(run)
     counts = ", ".join(f"{number} {when}" for when, number in sorted(kills.items()))
     print(f"\n{sum(kills.values())} kills of {runs} runs ({counts}): all {runs} the same to the bit")

@@ -1,8 +1,9 @@
 """Writes files in children that are killed, or that find the disk full: what the tests of kills drive, a line a task.
 
 In:  {"words": [...]} runs the command line; {"path": ..., "number": n} writes forecast n; {"save": folder, "step": n}
-     writes checkpoints. With any of them: "kill_after": seconds, and "signal" if it is not SIGKILL; "inject", what
-     strace does at a system call; "obedient": permissions of files hold for root too
+     writes checkpoints. With any of them: "kill_after": seconds, with "kill_from" and "kill_in" counted from when a
+     checkpoint of that step is in that run's folder, and "signal" if it is not SIGKILL; "inject", what strace does at a
+     system call; "obedient": permissions of files hold for root too
 Out: {"code": exit code, negative for a signal, "seconds": ..., "told": standard error}
 Modules to load once are the arguments.
 """
@@ -116,6 +117,17 @@ def _traced(child: int, inject: str) -> subprocess.Popen[str]:
     return tracer
 
 
+def _wait_for(child: int, task: dict[str, Any]) -> None:
+    """Until the training is so far, or over."""
+    if "kill_from" in task:
+        checkpoints = Path(task["kill_in"], "checkpoints")
+        while os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            if any(int(path.stem[5:]) >= task["kill_from"] for path in checkpoints.glob("step-*.ckpt")):
+                break
+            time.sleep(0.002)
+    time.sleep(task["kill_after"])
+
+
 def _act(task: dict[str, Any]) -> int:
     import nowcast
 
@@ -162,7 +174,7 @@ def main() -> None:
             tracer = _traced(child, task["inject"]) if "inject" in task else None
             os.write(go, b"!")
             if task.get("kill_after") is not None:
-                time.sleep(task["kill_after"])
+                _wait_for(child, task)
                 os.kill(child, task.get("signal", signal.SIGKILL))
                 began = time.monotonic()
             code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
