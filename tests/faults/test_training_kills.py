@@ -34,7 +34,10 @@ from nowcast.training.checkpoint_file import read
 from nowcast.training.checkpoints import newest
 
 FEW, MANY = 2, 100
-LOADED = ("nowcast.run.training", "nowcast.training", "nowcast.run.judging", "nowcast.report", "matplotlib.pyplot")
+LOADED = ("nowcast.run.fitting", "nowcast.training", "nowcast.run.judging", "nowcast.report", "matplotlib.pyplot")
+LOADED += ("nowcast.readers.zarr_store", "scores", "h5netcdf", "typer")
+"""Once, not in each training that is killed."""
+
 SETTINGS = """
 windows: {context: 2, horizon: 2}
 training: {checkpoint_minutes: 1.0e-9, batch: 2}
