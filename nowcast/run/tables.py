@@ -54,7 +54,7 @@ def opened(path: Path) -> xr.Dataset:
         if path.suffix == ".zarr":
             return _loaded(xr.open_zarr(careful(path), consolidated=False, decode_timedelta=True), path)
         check_safe(path)
-        with xr.open_dataset(path, engine="h5netcdf", decode_timedelta=True) as table:
+        with xr.open_dataset(path, engine="netcdf4", decode_timedelta=True) as table:
             return _loaded(table, path)
     except (InputError, OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
         told = str(error).splitlines() or [type(error).__name__]

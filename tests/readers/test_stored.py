@@ -39,7 +39,7 @@ def written(dataset: xr.Dataset, folder: Path, kind: str, dims: tuple[str, ...])
         dataset.to_zarr(path, consolidated=False, encoding={"rain_rate": {"chunks": chunks}})
     else:
         path = folder / "a.nc"
-        engine, told = ("scipy", {}) if kind == "classic" else ("h5netcdf", {"rain_rate": {"chunksizes": chunks}})
+        engine, told = ("scipy", {}) if kind == "classic" else ("netcdf4", {"rain_rate": {"chunksizes": chunks}})
         dataset.to_netcdf(path, engine=engine, encoding=told)
     return nowcast.open_cube(path)
 

@@ -175,7 +175,7 @@ def test_skill_stands_beside_the_scores_if_asked(scene_maker: Callable[..., obje
     assert (found["mse_ratio_low"] < found["mse_ratio"]).all()
     assert found.attrs["blocks"] == 4
     assert found.attrs["variable"] == "rain_rate"
-    found.to_netcdf(f"{tmp_path}/scores.nc", engine="h5netcdf")
-    with xr.open_dataset(f"{tmp_path}/scores.nc", engine="h5netcdf", decode_timedelta=True) as back:
+    found.to_netcdf(f"{tmp_path}/scores.nc", engine="netcdf4")
+    with xr.open_dataset(f"{tmp_path}/scores.nc", engine="netcdf4", decode_timedelta=True) as back:
         xr.testing.assert_allclose(back.load(), found)
         assert back.attrs["spectrum_area"].tolist() == [0, 34, 0, 36]

@@ -372,8 +372,8 @@ def test_the_table_says_what_it_holds(forecast: xr.DataArray, observed: xr.DataA
 
 def test_the_table_can_be_written(forecast: xr.DataArray, observed: xr.DataArray, tmp_path: object) -> None:
     found = score({"a": forecast}, observed)
-    found.to_netcdf(f"{tmp_path}/scores.nc", engine="h5netcdf")
-    with xr.open_dataset(f"{tmp_path}/scores.nc", engine="h5netcdf", decode_timedelta=True) as back:
+    found.to_netcdf(f"{tmp_path}/scores.nc", engine="netcdf4")
+    with xr.open_dataset(f"{tmp_path}/scores.nc", engine="netcdf4", decode_timedelta=True) as back:
         xr.testing.assert_allclose(back.load(), found)
 
 
