@@ -12,7 +12,7 @@ from typing import Any
 
 from nowcast.sizes import told
 
-__all__ = ["cores", "described", "disk_speed", "free_memory", "gpus", "hardware", "space", "threads"]
+__all__ = ["cores", "described", "device", "disk_speed", "free_memory", "gpus", "hardware", "space", "threads"]
 
 PIECE = 4_000_000
 """Bytes written at a time."""
@@ -55,6 +55,13 @@ def free_memory() -> int | None:
     """Bytes of main memory that a program may still take, or None where the machine does not say."""
     found = [_available(), _left_to_the_group()]
     return min((each for each in found if each is not None), default=None)
+
+
+def device() -> str:
+    """Where networks are trained and asked: `"cuda"` where torch sees a GPU, else `"cpu"`."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def gpus() -> list[dict[str, Any]]:

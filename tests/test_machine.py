@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nowcast.machine import cores, described, disk_speed, free_memory, gpus, hardware, space
+from nowcast.machine import cores, described, device, disk_speed, free_memory, gpus, hardware, space
 
 
 def test_cores_and_memory() -> None:
@@ -20,6 +20,7 @@ def test_cores_and_memory() -> None:
 
 def test_gpus_are_those_of_torch() -> None:
     assert len(gpus()) == torch.cuda.device_count()
+    assert device() == ("cuda" if gpus() else "cpu")
 
 
 def test_the_disk_is_tried_and_left_as_it_was(tmp_path: Path) -> None:

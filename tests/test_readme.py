@@ -14,7 +14,7 @@ from nowcast import cli
 from nowcast.datasets import advected_echoes
 
 ROOT = Path(__file__).parent.parent
-SHORT = ["--max-minutes", "0.05", "--hidden", "4"]
+SHORT = ["--epochs", "1", "--hidden", "4"]
 
 
 def blocks(path: str, language: str) -> list[str]:
@@ -67,7 +67,7 @@ def test_the_python_of_the_readme_and_of_the_docs(folder: Path, monkeypatch: pyt
     assert len(shown) == 3
     names: dict[str, object] = {}
     for block in shown:
-        code = block.replace("nowcast.fit(cube)", "nowcast.fit(cube, max_minutes=0.05, hidden=[4])")
+        code = block.replace("nowcast.fit(cube)", "nowcast.fit(cube, epochs=1, hidden=[4])")
         code = re.sub(r'cube\.sel\(time="[^"]*"\)\.plot\(\)', "cube.isel(time=0).plot()", code)
         exec(compile(code, "shown", "exec"), names)
     assert isinstance(names["forecast"], xr.Dataset)

@@ -20,6 +20,7 @@ import xarray as xr
 from nowcast import products, rollout
 from nowcast.cube import FORECAST_DIMS, label
 from nowcast.errors import InputError
+from nowcast.machine import device
 from nowcast.models import Persistence
 from nowcast.models.advection import completed, motion, transport
 from nowcast.readers import reading
@@ -175,11 +176,11 @@ def _advected(frames: np.ndarray, there: np.ndarray, steps: np.ndarray, *, rain:
         scaled = Scaler("log", 0.0, 1.0, floor=float(np.quantile(wet, 0.25)) if len(wet) else 1.0).apply(values)
     else:
         scaled = values
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    place = device()
     # Torch has its own threads; two forecasts at a time would only fight for them.
     with _one_at_a_time, torch.inference_mode():
         value, sight, known = (
-            torch.from_numpy(np.where(seen, each, 0))[None].to(device) for each in (values, scaled, seen)
+            torch.from_numpy(np.where(seen, each, 0))[None].to(place) for each in (values, scaled, seen)
         )
         known = known.to(value.dtype)
         moving = motion(sight, known)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
 import xarray as xr
 
 from nowcast import model_file, products, rollout
 from nowcast.cube import iso, time_step
 from nowcast.errors import InputError
+from nowcast.machine import device
 from nowcast.models import Forecaster
 from nowcast.progress import bar, quiet, tell
 from nowcast.readers.options import Options
@@ -228,7 +228,7 @@ def predict(
             name=name,
             most_missing=gaps["most"],
             held=gaps["policy"] == "hold",
-            device="cuda" if torch.cuda.is_available() else "cpu",
+            device=device(),
             done=lambda: line.to(next(count, len(references))),
         )
         return computed(result)

@@ -10,6 +10,7 @@ import numpy as np
 
 from nowcast.errors import InputError
 from nowcast.losses import THRESHOLDED, Loss, mixture
+from nowcast.machine import device
 from nowcast.progress import tell
 from nowcast.run.preparing import Prepared
 from nowcast.units import conversion
@@ -98,23 +99,17 @@ def recipe_for(prepared: Prepared, curriculum: Curriculum | None, *, steps: int 
         adversarial=training.adversarial,
         curriculum=curriculum,
         precision=training.precision,
-        compiled=training.compiled and _has_gpu(),
+        compiled=training.compiled and device() == "cuda",
     )
-
-
-def _has_gpu() -> bool:
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def _tell_numbers(training: Training) -> None:
     """What a network is worked out in, and by."""
     if training.precision == "bfloat16":
         tell("numbers  bfloat16 in convolutions; memory cells, losses and weights stay float32 (--precision)")
-    elif _has_gpu():
+    elif device() == "cuda":
         tell("numbers  float32; a GPU's convolutions round their factors to tf32 (--precision bfloat16 is quicker)")
-    if training.compiled and _has_gpu():
+    if training.compiled and device() == "cuda":
         tell("compiled for this GPU, before the first step and while that is timed: minutes (training.compiled)")
     elif training.compiled:
         tell("compiled not: no GPU is at hand (training.compiled)")

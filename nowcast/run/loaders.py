@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from nowcast import ranks
+from nowcast.machine import device
 from nowcast.progress import tell
 from nowcast.run.emphasis import drawn_by, turned
 from nowcast.run.preparing import Prepared
@@ -34,7 +33,7 @@ def loader(parts: Sequence[Prepared], name: str, *, place: Path | None = None) -
         seed=settings.training.seed,
         memory=bytes_of(settings.loading.memory) // 4,
         workers=settings.loading.workers,
-        device="cuda" if torch.cuda.is_available() else "cpu",
+        device=device(),
         rank=among.rank,
         world=among.world,
         drawn=None if place is None else ranks.first_alone(lambda: drawn_by(parts, place)),

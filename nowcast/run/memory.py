@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import torch
-
 from nowcast.errors import MachineError
 from nowcast.losses import SMALLEST
+from nowcast.machine import device
 from nowcast.models import Forecaster
 from nowcast.progress import tell
 from nowcast.ranks import here
@@ -47,9 +46,9 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> bool:
     pixels = batch * height * width
     if pixels * (window.context + window.horizon) <= SMALL:
         return forecaster.low_memory
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    free = free_memory(device)
-    if free is not None and device == "cpu":
+    place = device()
+    free = free_memory(place)
+    if free is not None and place == "cpu":
         free //= among.beside
     horizon = min(window.horizon, MOST_LEADS) if forecaster.leads_apart else window.horizon
     loss, curriculum = objective(prepared, even=True)
@@ -58,7 +57,7 @@ def fitted_into_memory(prepared: Prepared, forecaster: Forecaster) -> bool:
         return step_memory(
             forecaster,
             loss,
-            device=device,
+            device=place,
             recipe=recipe_for(prepared, curriculum),
             least=max(SMALLEST.get(name, 1) for name in prepared.settings.training.loss),
         )
