@@ -29,7 +29,6 @@ __all__ = [
     "Mixture",
     "balanced_mae",
     "balanced_mse",
-    "by_lead_time",
     "csi",
     "fss",
     "mae",
@@ -109,13 +108,6 @@ def mixture(
     told = {} if thresholds is None else {"thresholds": checked(thresholds)}
     parts = [(share, partial(THRESHOLDED[n], **told) if n in THRESHOLDED else LOSSES[n]) for n, share in shares.items()]
     return Mixture(tuple(parts), leads)
-
-
-def by_lead_time(loss: Loss, prediction: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """The loss of each lead time by itself, dims `(t,)`: of any loss but a mixture with `lead_weights`."""
-    weight = weight.expand_as(target)
-    leads = (slice(lead, lead + 1) for lead in range(target.shape[1]))
-    return torch.stack([loss(prediction[:, lead], target[:, lead], weight[:, lead]) for lead in leads])
 
 
 def _by_lead(weight: Tensor, leads: tuple[float, ...], *, count: int) -> Tensor:

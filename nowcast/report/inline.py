@@ -11,8 +11,8 @@ from typing import Any
 import xarray as xr
 
 from nowcast.description import Description
+from nowcast.report.learning import learning_figure
 from nowcast.report.markup import Markup, tag
-from nowcast.report.splitting import learning_figure
 from nowcast.report.tables import description_rows, leads_shown, score_columns
 from nowcast.report.wording import lead_texts
 

@@ -26,9 +26,10 @@ from nowcast.report.figures import (
 )
 from nowcast.report.film import MOST_BYTES, Film, palette_of
 from nowcast.report.known import Known, Part, sentences
+from nowcast.report.learning import learning_figure
 from nowcast.report.markup import Markup, tag
 from nowcast.report.numbers import number_tables, score_sources
-from nowcast.report.splitting import learning_figure, split_line
+from nowcast.report.splitting import split_line
 
 __all__ = ["page"]
 

@@ -1,16 +1,13 @@
-"""How time was shared out to training, validation and test, as a line; and how training went, as a curve."""
+"""How time was shared out to training, validation and test, as a line."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nowcast.report.chart import Series, chart
-from nowcast.report.figures import Figure
 from nowcast.report.markup import Markup, tag
 
-__all__ = ["learning_figure", "split_line"]
+__all__ = ["split_line"]
 
 WIDTH, BAR, TOP = 440, 26, 24
 NAMED = 68
@@ -59,33 +56,6 @@ def split_line(audit: Mapping[str, Any], *, number: int = 1) -> Markup:
     return tag("svg", hatch, *drawn, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=alt, class_="line-of-time")
 
 
-def learning_figure(history: Sequence[Mapping[str, Any]]) -> Figure | None:
-    """Loss in training and on the validation part, beside what persistence has there; `history.jsonl`, row by row."""
-    rows = [row for row in history if isinstance(row.get("epoch"), int | float)]
-    if not rows:
-        return None
-    epochs = [float(row["epoch"]) for row in rows]
-    series = [
-        Series(name, epochs, [_value(row, name) for row in rows], style)
-        for name, style in (("validation", 0), ("training", 3), ("persistence", 1))
-        if any(math.isfinite(_value(row, name)) for row in rows)
-    ]
-    if not series:
-        return None
-    best = min(rows, key=lambda row: _value(row, "validation", math.inf))
-    drawing = chart(
-        series,
-        alt="Loss by epoch in training and validation, beside persistence",
-        x_label="epoch",
-        y_label="loss",
-        marks=[(epoch, f"{epoch:g}") for epoch in epochs],
-    )
-    caption = "Loss on scaled values: in training, on the validation part, and of persistence there."
-    if math.isfinite(_value(best, "validation")):
-        caption += f" The weights kept are those of epoch {best['epoch']:g}."
-    return Figure("Learning", drawing, caption)
-
-
 def _apart(parts: Mapping[str, Sequence[Sequence[int]]], end: int) -> list[tuple[str, float]]:
     """Where names are written: over the longest run of each part, and beside each other."""
     longest = {name: max(runs, key=lambda run: int(run[1]) - int(run[0])) for name, runs in parts.items()}
@@ -98,11 +68,6 @@ def _apart(parts: Mapping[str, Sequence[Sequence[int]]], end: int) -> list[tuple
         places[index] = min(places[index], limit)
         limit = places[index] - NAMED
     return [(name, place) for (_, name), place in zip(middles, places, strict=True)]
-
-
-def _value(row: Mapping[str, Any], name: str, otherwise: float = math.nan) -> float:
-    value = row.get(name)
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else otherwise
 
 
 def _merged(runs: Sequence[Sequence[int]], end: int) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from nowcast.cube import PARTS
 from nowcast.windows.blocks import Block, BlockPlan, ChunkEdges, group_windows, plan_blocks
-from nowcast.windows.choosing import ENOUGH_STARTS, LEAST_CONTEXT, choose, suggest
+from nowcast.windows.choosing import ENOUGH_STARTS, LEAST_CONTEXT, choose
 from nowcast.windows.events import by_events
 from nowcast.windows.joining import JoinedBlocks
 from nowcast.windows.order import EpochOrder, Step
@@ -47,6 +47,5 @@ __all__ = [
     "plan_blocks",
     "split",
     "starts_of",
-    "suggest",
     "tiles",
 ]

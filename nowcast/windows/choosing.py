@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from nowcast.cube import Run
 from nowcast.errors import InputError
-from nowcast.windows.parts import FRACTIONS, Split
+from nowcast.windows.parts import Split
 from nowcast.windows.plans import starts_of
-from nowcast.windows.sequences import Sequences
-from nowcast.windows.splitting import split
 
-__all__ = ["ENOUGH_STARTS", "LEAST_CONTEXT", "Way", "choose", "suggest"]
+__all__ = ["ENOUGH_STARTS", "LEAST_CONTEXT", "Way", "choose"]
 
 SUGGESTED = ((10, 10), (8, 8), (6, 6), (4, 6), (4, 4), (3, 3), (3, 2), (3, 1), (2, 2), (2, 1), (1, 1))
 """Context and horizon tried in this order until the training part offers `ENOUGH_STARTS` starting times."""
@@ -63,31 +60,6 @@ def choose(
             if best is not None:
                 return best[1:]
     raise failure
-
-
-def suggest(
-    pieces: Sequence[Run],
-    *,
-    context: int | None = None,
-    horizon: int | None = None,
-    fractions: tuple[float, float, float] = FRACTIONS,
-    embargo: int | None = None,
-    sequences: Sequences | None = None,
-    longest: int | None = None,
-) -> tuple[int, int]:
-    """Context and horizon for the runs of one cube; parameters are those of `split` and `choose`.
-
-    Raises
-    ------
-    InputError
-        Not even the shortest window leaves the parts that are asked for.
-    """
-
-    def in_time(window: int) -> list[Split]:
-        return [split(pieces, window=window, fractions=fractions, embargo=embargo, sequences=sequences)]
-
-    chosen = choose([in_time], context=context, horizon=horizon, longest=longest)
-    return chosen[0], chosen[1]
 
 
 def _tiers(context: int | None, horizon: int | None, longest: int | None) -> list[list[tuple[int, int]]]:

@@ -24,8 +24,8 @@ from bench_recurrent import kilobytes
 from nowcast.losses import mixture
 from nowcast.models import RecurrentForecaster, build
 from nowcast.rollout import HALO
+from nowcast.rollout.blending import tiled_by_lead
 from nowcast.tensors import Batch
-from nowcast.tiled import tiled_by_lead
 from nowcast.training import step_memory
 from nowcast.training.tasks import task_of
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from nowcast.errors import InputError
-from nowcast.losses import LOSSES, THRESHOLDED, balanced_mae, by_lead_time, csi, fss, mae, mixture, mse, ssim
+from nowcast.losses import LOSSES, THRESHOLDED, balanced_mae, csi, fss, mae, mixture, mse, ssim
 
 LEADS = (1.0, 0.5, 0.0)
 
@@ -59,28 +59,9 @@ def test_wrong_thresholds_are_refused_before_any_step() -> None:
 # Lead times
 
 
-def test_each_lead_time_has_its_loss(pair: Callable) -> None:
-    prediction, target, weight = pair()
-    weight[0, 1] = 0
-    found = by_lead_time(mse, prediction, target, weight)
-    assert found.shape == (3,)
-    for lead in range(3):
-        part = slice(lead, lead + 1)
-        assert found[lead] == mse(prediction[:, part], target[:, part], weight[:, part])
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_a_lead_time_is_told_of_any_loss_and_with_one_weight_for_all(name: str, pair: Callable) -> None:
-    prediction, target, weight = pair()
-    prediction[:, 2] = target[:, 2]
-    found = by_lead_time(mixture({name: 1.0}), prediction, target, weight[:, :1])
-    assert (found[:2] > 1e-3).all()
-    assert found[2].item() == pytest.approx(0, abs=1e-6)
-
-
 def test_lead_weights_weigh_the_mean(pair: Callable) -> None:
     prediction, target, weight = pair()
-    each = by_lead_time(mse, prediction, target, weight)
+    each = [mse(prediction[:, [lead]], target[:, [lead]], weight[:, [lead]]) for lead in range(2)]
     mixed = mixture({"mse": 1.0}, lead_weights=LEADS)(prediction, target, weight)
     torch.testing.assert_close(mixed, (each[0] + 0.5 * each[1]) / 1.5)
 

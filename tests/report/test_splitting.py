@@ -1,4 +1,4 @@
-"""Parts are drawn where their frames are, and learning beside persistence."""
+"""Parts are drawn where their frames are."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from nowcast.report.splitting import MOST_RUNS, learning_figure, split_line
+from nowcast.report.splitting import MOST_RUNS, split_line
 
 AUDIT = {
     "parts": {
@@ -39,24 +39,3 @@ def test_very_many_runs_are_few_boxes() -> None:
     dense = [[3 * i, 3 * i + 2] for i in range(20 * MOST_RUNS)]
     assert split_line({"parts": {"training": {"runs": dense}}}).count("<rect") == 2
     assert split_line({"parts": {"training": {"runs": []}}}) == ""
-
-
-def test_learning_stands_beside_persistence() -> None:
-    rows = [
-        {"epoch": epoch, "validation": loss, "training": 2 * loss, "persistence": 0.3, "step": 1}
-        for epoch, loss in enumerate((0.5, 0.2, 0.4), 1)
-    ]
-    figure = learning_figure(rows)
-    assert figure is not None
-    assert "those of epoch 2" in figure.caption
-    for name in ("validation", "training", "persistence"):
-        assert f">{name}</text>" in figure.drawing
-
-
-def test_what_cannot_be_drawn_is_left_out() -> None:
-    assert learning_figure([]) is None
-    assert learning_figure([{"epoch": 1, "validation": float("nan")}]) is None
-    assert learning_figure([{"validation": 1.0}, {"epoch": "<b>"}]) is None
-    figure = learning_figure([{"epoch": 1, "validation": 0.4, "training": None}])
-    assert figure is not None
-    assert ">training</text>" not in figure.drawing

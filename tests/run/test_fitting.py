@@ -168,7 +168,7 @@ def test_what_is_missing_is_shown_alike_in_training_in_the_test_and_live(
         return spy
 
     monkeypatch.setattr("nowcast.tensors.batches.to_context", watch("tensors"))
-    monkeypatch.setattr("nowcast.rollout.to_context", watch("rollout"))
+    monkeypatch.setattr("nowcast.rollout.forecasting.to_context", watch("rollout"))
     values = showers.values.copy()
     values[55] = np.nan
     source = showers.copy(data=values).drop_isel(time=[10, 20])

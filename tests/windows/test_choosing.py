@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from nowcast.cube import Run, runs
 from nowcast.errors import InputError
-from nowcast.windows import Sequences, Split, choose, split, suggest
+from nowcast.windows import Sequences, Split, choose, split
+
+
+def suggest(pieces: list[Run], *, sequences: Sequences | None = None, **asked: int | None) -> tuple[int, int]:
+    """Context and horizon of one cube that is split by the usual shares."""
+
+    def in_time(window: int) -> list[Split]:
+        return [split(pieces, window=window, sequences=sequences)]
+
+    return choose([in_time], **asked)[:2]
 
 
 def test_what_is_suggested_looks_at_sequences() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nowcast.models import ConvLSTM, Forecaster, Persistence, build
-from nowcast.tiled import tiled_by_lead
+from nowcast.rollout.blending import tiled_by_lead
 
 
 def run_tiled(model: Forecaster, context: Tensor, horizon: int, *, tile: int, halo: int) -> Tensor:
