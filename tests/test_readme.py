@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from nowcast import cli
 from nowcast.datasets import advected_echoes
 
 ROOT = Path(__file__).parent.parent
 SHORT = ["--epochs", "1", "--hidden", "4"]
-
-
-def blocks(path: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", (ROOT / path).read_text(), flags=re.M | re.S)
 
 
 @pytest.fixture
@@ -34,36 +31,35 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def run(typed: Callable[..., Any], command: str) -> None:
     words = shlex.split(command, comments=True)
     assert words.pop(0) == "nowcast"
     found = [path for word in words for path in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
-    monkeypatch.setattr("sys.argv", ["nowcast", *found, *(SHORT if words[0] == "fit" else [])])
-    try:
-        cli.main()
-    except SystemExit as end:
-        assert not end.code, f"{command!r} ended with {end.code}"  # noqa: PT017
+    ended = typed(*found, *(SHORT if words[0] == "fit" else []))
+    assert ended.code == 0, ended.err
 
 
-def test_the_commands_of_the_readme(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    makes, commands = blocks("README.md", "sh")
+def test_the_commands_of_the_readme(folder: Path, page: Callable[[str], Any], typed: Callable[..., Any]) -> None:
+    makes, commands = page("../README.md").blocks("sh")
     targets = [line.split()[1] for line in makes.splitlines()]
     assert targets == ["demo", "test"]
     assert all(re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.M) for target in targets)
     lines = commands.strip().splitlines()
     assert [line.split()[1] for line in lines] == ["convert", "inspect", "fit", "forecast", "evaluate"]
     for line in lines[:4]:
-        run(line, monkeypatch)
+        run(typed, line)
     assert xr.open_dataset("forecast.nc")["rain_rate"].dims == ("forecast_reference_time", "lead_time", "y", "x")
     # The newest frames have no truth yet: score a forecast from an earlier time, as the README says.
     time = np.datetime_as_string(xr.open_zarr("radar.zarr", consolidated=False)["valid_time"].values[-20], "s")
-    run(f"nowcast forecast radar.zarr -o forecast.nc --at {time}", monkeypatch)
-    run(lines[4], monkeypatch)
+    run(typed, f"nowcast forecast radar.zarr -o forecast.nc --at {time}")
+    run(typed, lines[4])
 
 
-def test_the_python_of_the_readme_and_of_the_docs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run("nowcast convert melbourne/*.nc radar.zarr", monkeypatch)
-    shown = blocks("README.md", "python") + blocks("docs/explanation/way_of_the_data.md", "python")
+def test_the_python_of_the_readme_and_of_the_docs(
+    folder: Path, page: Callable[[str], Any], typed: Callable[..., Any]
+) -> None:
+    run(typed, "nowcast convert melbourne/*.nc radar.zarr")
+    shown = page("../README.md").blocks() + page("explanation/way_of_the_data.md").blocks()
     assert len(shown) == 3
     names: dict[str, object] = {}
     for block in shown:
