@@ -7,7 +7,6 @@ would swell before it is decoded. The address is shown without passwords and tok
 from __future__ import annotations
 
 import json
-import warnings
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +41,7 @@ def open_remote(address: str) -> xr.Dataset:
     UnsafeError
         It holds pickled objects.
     """
-    from nowcast.readers.zarr import refuse_pickle
+    from nowcast.readers.zarr import as_stored, refuse_pickle
     from nowcast.readers.zarr_store import codec_names
 
     label = shown(address)
@@ -51,33 +50,11 @@ def open_remote(address: str) -> xr.Dataset:
         refuse_pickle(f"{label}/{name}", codec_names(content))
     arrays = {name: content for name, content in found.items() if "shape" in content}
     store = _careful(address, label, arrays)
-    with reading(label), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"zarr\.")
-        dataset = xr.open_dataset(
-            store,  # type: ignore[arg-type]  # xarray takes any store of zarr's
-            engine="zarr",
-            chunks=None,
-            cache=False,
-            consolidated=consolidated,
-            mask_and_scale=False,
-            decode_times=False,
-            decode_timedelta=False,
-            decode_coords=False,
-        )
+    with reading(label):
+        dataset = as_stored(store, consolidated=consolidated)
     for key, variable in dataset.variables.items():
-        if variable.ndim > 2:
-            variable.encoding["stored"] = _array(store, str(key))
-        shards = variable.encoding.get("shards")
-        if shards:
-            variable.encoding["preferred_chunks"] = dict(zip(variable.dims, shards, strict=True))
         _count(address, str(key), variable)
     return dataset
-
-
-def _array(store: Any, name: str) -> Any:
-    import zarr
-
-    return zarr.open_array(store, path=name, mode="r")
 
 
 def _files(address: str, label: str) -> tuple[Any, str]:

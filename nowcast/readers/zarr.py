@@ -18,7 +18,7 @@ from nowcast.readers.lazy import guarded
 from nowcast.readers.options import Options
 from nowcast.sealing import STORE_ATTRIBUTE, check_store
 
-__all__ = ["ZarrReader", "careful", "refuse_pickle", "with_chunks_counted"]
+__all__ = ["ZarrReader", "as_stored", "careful", "refuse_pickle", "with_chunks_counted"]
 
 _METADATA = ("zarr.json", ".zgroup", ".zarray", ".zmetadata")
 
@@ -40,40 +40,46 @@ class ZarrReader:
 
         arrays = _check_metadata(path)
         store: Any = CarefulStore(path, arrays=arrays)
-        with reading(str(path)), warnings.catch_warnings():
-            # Foreign files in the folder, and v3 types without a specification, each warn at every opening.
-            warnings.filterwarnings("ignore", module=r"zarr\.")
+        with reading(str(path)):
             try:
-                dataset = xr.open_dataset(
-                    store,
-                    engine="zarr",
-                    chunks=None,
-                    cache=False,
-                    consolidated=consolidated,
-                    mask_and_scale=False,
-                    decode_times=False,
-                    decode_timedelta=False,
-                    decode_coords=False,
-                )
+                dataset = as_stored(store, consolidated=consolidated)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
         unread = [name for name in arrays if name not in dataset.variables]
         if unread:
             raise _damaged(path, f"arrays {', '.join(unread)} cannot be opened")
-        for name, variable in dataset.variables.items():
-            if variable.ndim > 2:
-                variable.encoding["stored"] = _array(store, str(name))
-            shards = variable.encoding.get("shards")
-            if shards:
-                variable.encoding["preferred_chunks"] = dict(zip(variable.dims, shards, strict=True))
         return with_chunks_counted(path, dataset, holes=options.missing == "nan")
 
 
-def _array(store: Any, name: str) -> Any:
-    """The array as zarr has it, for readers of many small regions: the way through xarray costs a tenth of a read."""
+def as_stored(store: Any, *, consolidated: bool) -> xr.Dataset:
+    """The arrays of a store of zarr's, lazy, their numbers neither unpacked nor decoded.
+
+    `encoding["stored"]` of a field is the array as zarr has it, for readers of many small regions: the way through
+    xarray costs a tenth of a read.
+    """
     import zarr
 
-    return zarr.open_array(store, path=name, mode="r")
+    with warnings.catch_warnings():
+        # Foreign files in the folder, and v3 types without a specification, each warn at every opening.
+        warnings.filterwarnings("ignore", module=r"zarr\.")
+        dataset = xr.open_dataset(
+            store,
+            engine="zarr",
+            chunks=None,
+            cache=False,
+            consolidated=consolidated,
+            mask_and_scale=False,
+            decode_times=False,
+            decode_timedelta=False,
+            decode_coords=False,
+        )
+        for name, variable in dataset.variables.items():
+            if variable.ndim > 2:
+                variable.encoding["stored"] = zarr.open_array(store, path=str(name), mode="r")
+            shards = variable.encoding.get("shards")
+            if shards:
+                variable.encoding["preferred_chunks"] = dict(zip(variable.dims, shards, strict=True))
+    return dataset
 
 
 def _damaged(path: Path, found: str) -> InputError:
