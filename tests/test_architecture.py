@@ -104,7 +104,7 @@ def test_the_contracts_cover_every_room() -> None:
     assert {"xarray", "dask", "zarr", "netCDF4"} <= set(models["forbidden_modules"])
     assert configured["forbidden_modules"] == ["nowcast.config"]
     below = {"cli", "accessor", "protocols", "run", "config", "installed", "machine", "errors"}
-    below |= {"atomic", "plain_json", "plain_yaml", "progress", "ranks", "sealing", "sizes", "tensor_file"}
+    below |= {"atomic", "plain_json", "plain_yaml", "progress", "ranks", "sealing", "sizes"}
     assert set(configured["source_modules"]) == ordered - {f"nowcast.{room}" for room in below}
 
 

@@ -22,7 +22,7 @@ import pytest
 import torch
 from fuzzing import Worker
 
-from nowcast import tensor_file
+from nowcast.model_file import tensor_file
 
 HERE = Path(__file__).parent
 RELEASE = HERE.parent / "artefacts" / "0.1.0"

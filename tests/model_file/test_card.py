@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from nowcast.card import FORMAT, MOST_FRAMES, Card, card_format, card_from
 from nowcast.errors import UnsafeError
+from nowcast.model_file.card import FORMAT, MOST_FRAMES, Card, card_format, card_from
 from nowcast.scaling import Scaler
 
 CARD = Card(

@@ -1,6 +1,6 @@
-"""The model file: weights and, as plain data, everything that a forecast needs. Loading it executes nothing.
+"""A model file written and read: one file of `tensor_file`, whose plain data are the `Card`.
 
-It is one file of `nowcast.tensor_file`, and its plain data are the `Card`. Format 1 had no checksum; it is read still.
+Format 1 had no checksum; it is read still.
 """
 
 from __future__ import annotations
@@ -10,27 +10,21 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
-import xarray as xr
 from safetensors import SafetensorError
 
 import nowcast
-from nowcast import tensor_file
 from nowcast.atomic import replacing
-from nowcast.card import FORMAT, Card, card_format, card_from
-from nowcast.cube import grid_step, label, time_step
 from nowcast.errors import InputError, UnsafeError
+from nowcast.model_file import tensor_file
+from nowcast.model_file.card import FORMAT, Card, card_format, card_from
 from nowcast.models import Forecaster, build
 
-__all__ = ["Card", "load", "load_card", "mismatches", "parameters", "require", "save", "versions"]
+__all__ = ["load", "load_card", "parameters", "save", "versions"]
 
 LARGEST_FILE = 2**31
 """Bytes."""
-
-GRID_TOLERANCE = 0.01
-METRES = {"m": 1.0, "metre": 1.0, "meter": 1.0, "metres": 1.0, "meters": 1.0, "km": 1000.0, "kilometre": 1000.0}
 
 
 def save(path: str | os.PathLike[str], forecaster: Forecaster, card: Card) -> Path:
@@ -152,71 +146,6 @@ def _card(path: Path, data: bytes) -> Card:
         raise UnsafeError(f"{path}: {error.what}", needed=error.needed) from error
     except (TypeError, ValueError, AttributeError, KeyError, ArithmeticError) as error:
         raise InputError(f"{path}: what the file says of its model cannot be read", found=str(error)[:200]) from error
-
-
-def require(card: Card, cube: xr.DataArray, *, path: str | os.PathLike[str]) -> None:
-    """Refuse a cube that the model was not made for.
-
-    Raises
-    ------
-    InputError
-        A table of what the model wants and what the cube has, for what does not match.
-    """
-    wrong = mismatches(card, cube)
-    if wrong:
-        width = max(len(name) for name, _, _ in wrong)
-        rows = "\n".join(f"    {name:<{width}}  model wants {want}; cube has {has}" for name, want, has in wrong)
-        raise InputError(
-            f"{path} was not trained for {label(cube)}; no forecast was made\n{rows}",
-            next_step="choose another --run or another --variable, or train on such files: nowcast fit PATH",
-        )
-
-
-def mismatches(card: Card, cube: xr.DataArray) -> list[tuple[str, str, str]]:
-    """What does not fit: (name, what the model wants, what the cube has)."""
-    step = time_step(cube)
-    grid = grid_step(cube)
-    rows = [
-        ("variable", card.variable, str(cube.name), card.variable == str(cube.name)),
-        ("units", str(card.units), str(cube.attrs.get("units")), card.units == cube.attrs.get("units")),
-        ("channels", str(card.channels), str(cube.sizes["channel"]), card.channels == cube.sizes["channel"]),
-        (
-            "time step",
-            f"{card.time_step_seconds:g} s",
-            "one frame" if step is None else f"{step:g} s",
-            # One frame has no step: a model with a context of one can still forecast from it.
-            step is None or abs(step - card.time_step_seconds) <= 0.01 * card.time_step_seconds,
-        ),
-        (
-            "grid step",
-            _grid_text(card.grid_step, beside=grid),
-            _grid_text(grid, beside=card.grid_step),
-            any(_same_grid(each, grid) for each in [card.grid_step, *card.other_grids]),
-        ),
-    ]
-    return [(name, want, has) for name, want, has, good in rows if not good]
-
-
-def _same_grid(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    if any(one[way] != other[way] for way in ("y_rises", "x_rises")):
-        return False
-    lengths = [METRES.get(str(grid["units"])) for grid in (one, other)]
-    if lengths[0] is None or lengths[1] is None:
-        if one["units"] != other["units"]:
-            return False
-        lengths = [1.0, 1.0]
-    scale = float(lengths[1] or 1.0) / float(lengths[0] or 1.0)
-    return all(abs(other[axis] * scale - one[axis]) <= GRID_TOLERANCE * one[axis] for axis in ("y", "x"))
-
-
-def _grid_text(grid: dict[str, Any] | None, *, beside: dict[str, Any] | None) -> str:
-    if grid is None:
-        return "none"
-    text = f"{grid['y']:g} x {grid['x']:g} {grid['units'] or '(no units)'}"
-    turned = [axis for axis in ("y", "x") if beside is not None and grid[f"{axis}_rises"] != beside[f"{axis}_rises"]]
-    return ", ".join([text, *(f"{axis} {'rising' if grid[f'{axis}_rises'] else 'falling'}" for axis in turned)])
 
 
 def versions() -> dict[str, str]:

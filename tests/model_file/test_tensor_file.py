@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from nowcast.tensor_file import LARGEST_HEADER, is_intact, packed, told_by, unpacked
+from nowcast.model_file.tensor_file import LARGEST_HEADER, is_intact, packed, told_by, unpacked
 
 TOLD = {"format": 2, "text": 'a "quoted" sha256": " word', "inner": {"sha256": "0" * 64, "n": [1.5, None]}}
 TENSORS = {"weight": torch.arange(6.0).reshape(2, 3), "count": torch.tensor(3)}
