@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import subprocess
 import sys
 import tomllib
@@ -106,6 +107,13 @@ def test_the_contracts_cover_every_room() -> None:
     below = {"cli", "accessor", "protocols", "run", "config", "installed", "machine", "errors"}
     below |= {"atomic", "plain_json", "plain_yaml", "progress", "ranks", "sealing", "sizes"}
     assert set(configured["source_modules"]) == ordered - {f"nowcast.{room}" for room in below}
+
+
+def test_contributing_names_every_room() -> None:
+    table = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("## The rooms")[1].split("\n\n")[1]
+    named = re.findall(r"`(\w+)`", "".join(line.split("|")[2] for line in table.splitlines()[2:]))
+    rooms = {path.parts[0].removesuffix(".py") for path in MODULES} - {"__init__", "__main__"}
+    assert sorted(named) == sorted(rooms)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=str)
