@@ -19,6 +19,7 @@ from nowcast.protocols.cutting import Test
 from nowcast.protocols.schema import Budget, Protocol, Recipe
 from nowcast.run import fit, folder
 from nowcast.run.baselines import baseline, pattern
+from nowcast.run.finding import find_model_for
 from nowcast.run.forecasting import predict
 from nowcast.scaling import Scaler
 
@@ -47,7 +48,7 @@ def of_model(run: str | os.PathLike[str], cube: xr.DataArray, protocol: Protocol
     InputError
         No model file, one that was trained for other data, or that needs more frames than the protocol gives.
     """
-    path, _ = folder.find_model_for(run, lambda _: cube)
+    path, _ = find_model_for(run, lambda _: cube)
     forecaster, card = model_file.load(path)
     model_file.require(card, cube, path=path)
     context, horizon = protocol.windows.context, protocol.windows.horizon

@@ -19,7 +19,7 @@ from nowcast.models import Forecaster
 from nowcast.progress import bar, quiet, tell
 from nowcast.readers.options import Options
 from nowcast.report import losses
-from nowcast.run import folder
+from nowcast.run.finding import as_trained, find_model, find_model_for
 from nowcast.run.source import READ_AS, Source, cube_from, given, minutes, remembered
 from nowcast.run.untrained import MOST_IN_MEMORY, untrained
 from nowcast.scaling import Scaler
@@ -90,7 +90,7 @@ def forecast(
             return made  # type: ignore[no-any-return]
         cube, path, read_as = _opened(source, run, variable=variable, channel=channel, options=given(options))
         forecaster, card = model_file.load(path)
-        cube = folder.as_trained(card, cube)
+        cube = as_trained(card, cube)
         model_file.require(card, cube, path=path)
         tell(f"model    {path} ({card.model}, {card.context} frames in, {card.horizon} out)")
         if not card.verdict:
@@ -174,7 +174,7 @@ def _opened(
     """
     if isinstance(source, xr.DataArray):
         cube = cube_from(source, options=options)
-        return cube, folder.find_model(run, cube), {}
+        return cube, find_model(run, cube), {}
     cubes: dict[str, xr.DataArray | InputError] = {}
 
     def read_as(kept: dict[str, Any]) -> xr.DataArray:
@@ -190,7 +190,7 @@ def _opened(
             raise cube
         return cube
 
-    path, kept = folder.find_model_for(run, read_as)
+    path, kept = find_model_for(run, read_as)
     told = {**remembered(kept), **options}
     for name in sorted(set(told) - set(options)):
         tell(f"read as  --{name.replace('_', '-')} {told[name]}, as the model's training files were")
