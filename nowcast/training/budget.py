@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
+from nowcast import machine
 from nowcast.errors import InputError
 from nowcast.losses import Loss
 from nowcast.models import Forecaster
@@ -77,7 +78,7 @@ def plan_budget(
             raise InputError(f"--{name} must be above 0", found=str(value))
     if epochs is not None and max_minutes is None:
         return Budget(epochs, None, "as asked", batches)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = machine.device()
     with torch.random.fork_rng(devices=[]):  # a training that is timed begins as one that is not
         trial = task_of(copy.deepcopy(forecaster), loss, recipe=recipe).to(device)
     batch = Batch(*(part.to(device) for part in next(iter(training))))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nowcast import machine
 from nowcast.errors import InputError
 from nowcast.models import Framed
 from nowcast.models.exceedance import TOLERANCE, Exceedance
@@ -61,7 +62,7 @@ def calibrate(forecaster: Framed, validation: Loader, *, horizon: int) -> Calibr
     InputError
         A forecaster that tells no chances.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = machine.device()
     exceedance = forecaster.exceedance
     if exceedance is None:
         raise InputError("a forecaster that tells no chances has none to be calibrated")

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from nowcast import machine
 from nowcast.errors import InputError
 from nowcast.losses import Loss
 from nowcast.models import Forecaster
@@ -62,7 +63,7 @@ def find_learning_rate(forecaster: Forecaster, loss: Loss, training: Loader, *, 
     InputError
         The loss is least where the test begins, or is not finite there.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = machine.device()
     plain = replace(recipe, adversarial=None, ema=None, accumulate=1, compiled=False)
     rates: list[float] = []
     losses: list[float] = []
