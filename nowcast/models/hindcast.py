@@ -22,11 +22,13 @@ __all__ = ["busiest", "mix", "shares"]
 SIDE = 384
 """Of the piece of a field by which it is judged, in pixels: the whole of a large one costs too much."""
 
-MOST = 0.5
-"""Largest share that is mixed in."""
-
 NEEDED = 50.0
 """Pixels in which all is told wrong, or as much of less: where no more lie between the two, half of the share is."""
+
+SEVERAL = 500.0
+"""Pixels that decide of the mean's own share as much as all thresholds together do."""
+
+TINY = 1e-12
 
 FADING = 10.0
 """Lead times over which the share falls by a factor of e: what merely moves on is right for less and less of it."""
@@ -50,8 +52,9 @@ def busiest(frame: Tensor, exceedance: Exceedance) -> tuple[slice, slice]:
 def shares(told: Tensor, moved: Tensor, truth: Tensor, seen: Tensor, exceedance: Exceedance) -> Tensor:
     """What share of what merely moved, beside what was told, would have been nearest to what then was seen.
 
-    For each threshold that is the one of least squares: with `d` from what was told to what moved and `e` to the
-    truth, `sum(d e) / sum(d d)`. The mean, of which few pixels decide, has that of all thresholds together.
+    That is the one of least squares: with `d` from what was told to what moved and `e` to the truth,
+    `sum(d e) / sum(d d)`. Of the mean of a field like rain few pixels decide, so as far as few do it has the share of
+    all thresholds together.
 
     Parameters
     ----------
@@ -65,17 +68,23 @@ def shares(told: Tensor, moved: Tensor, truth: Tensor, seen: Tensor, exceedance:
     Returns
     -------
     Tensor
-        From 0 to `MOST`, `(b 1 + k c)`.
+        From 0 to 1, `(b 1 + k c)`.
     """
-    c, sums = truth.shape[1], []
-    for level, unit in enumerate(exceedance.units, start=1):
+    c, terms = truth.shape[1], []
+    for level, unit in enumerate((1.0, *exceedance.units)):
         own = told[:, level * c : (level + 1) * c]
         apart = (exceedance.level(moved, level) - own) * seen
+        squared = apart * apart
         wrong = exceedance.level(truth, level) - own
-        sums.append(torch.stack([(apart * wrong).sum((-2, -1)), (apart * apart).sum((-2, -1))]) * unit**2)
-    every = torch.stack(sums, dim=2)
-    products, squares = torch.cat([every.sum(2, keepdim=True), every], dim=2)
-    found: Tensor = (products / (squares + NEEDED)).clamp(0, MOST)
+        sums = torch.stack([each.sum((-2, -1)) for each in (apart * wrong, squared, squared * squared)])
+        terms.append(sums * sums.new_tensor([unit**2, unit**2, unit**4]).view(-1, 1, 1))
+    products, squares, fourths = torch.stack(terms, dim=2)
+    shares = products / (squares + NEEDED)
+    every = products[:, 1:].sum(1) / (squares[:, 1:].sum(1) + NEEDED)
+    decide = squares[:, 0] ** 2 / fourths[:, 0].clamp_min(TINY)  # pixels, were all as far apart
+    own = products[:, 0] / squares[:, 0].clamp_min(TINY)
+    shares[:, 0] = (decide * own + SEVERAL * every) / (decide + SEVERAL)
+    found: Tensor = shares.clamp(0, 1)
     return found
 
 

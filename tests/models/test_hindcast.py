@@ -8,7 +8,7 @@ from test_framed import moving
 from torch import Tensor
 
 from nowcast.models import Exceedance, Forecaster, Framed
-from nowcast.models.hindcast import FADING, MOST, SIDE, busiest, mix, shares
+from nowcast.models.hindcast import FADING, SIDE, busiest, mix, shares
 
 TOLD = Exceedance(thresholds=[0.3, 0.6], spreads=[0.3, 0.4, 0.4])
 
@@ -29,22 +29,35 @@ def test_the_share_is_that_of_the_pixels_that_went_on_as_they_were(kept: float) 
     found = shares(lifted(0.4 * chance, chance, torch.zeros_like(chance)), moved, truth, seen, TOLD)
     assert found.shape == (2, 3, 1)
     torch.testing.assert_close(found[:, 1], torch.full((2, 1), kept), rtol=0, atol=0.02)
-    torch.testing.assert_close(found[:, 0], found[:, 1])  # where no pixel can reach the other threshold
+    torch.testing.assert_close(found[:, 0], torch.full((2, 1), kept), rtol=0, atol=0.02)
     assert not found[:, 2].any()
 
 
-def test_nothing_is_mixed_in_where_nothing_tells_so_and_never_more_than_half() -> None:
+def test_of_a_mean_that_few_pixels_decide_the_share_is_that_of_the_thresholds() -> None:
+    drawn = torch.Generator().manual_seed(3)
+    chance = torch.rand(1, 1, 200, 200, generator=drawn)
+    moved = 0.4 * (torch.rand(chance.shape, generator=drawn) < chance)
+    told, seen = lifted(0 * chance, chance, 0 * chance), torch.ones_like(chance)
+    truth = 0.5 * moved * (torch.rand(chance.shape, generator=drawn) < 0.5)
+    many = float(shares(told, moved, truth, seen, TOLD)[0, 0])
+    assert many == pytest.approx(0.25, abs=0.01)  # of squared error of the mean alone
+    moved[..., 100, 100] = 1000.0  # nearly all of the sums
+    few = shares(told, moved, torch.where(moved == 1000, moved, truth), seen, TOLD)[0, :, 0]
+    assert float(few[0]) == pytest.approx(float(few[1]), abs=0.01)
+
+
+def test_nothing_is_mixed_in_where_nothing_tells_so_and_never_more_than_all() -> None:
     drawn = torch.Generator().manual_seed(4)
     moved = 0.4 * (torch.rand(1, 1, 64, 64, generator=drawn) < 0.2)
     faint = lifted(0.1 + 0 * moved, 0.2 + 0 * moved, 0 * moved)
     seen = torch.ones_like(moved)
-    assert (shares(faint, moved, moved, seen, TOLD)[:, :2] == MOST).all()
+    assert (shares(faint, moved, moved, seen, TOLD)[:, :2] > 0.9).all()
     assert not shares(faint, moved, moved, 0 * seen, TOLD).any()
     assert not shares(faint, moved, 0.4 - moved, seen, TOLD).any()
     assert not shares(TOLD.lift(moved[:, None])[:, 0], moved, 0.4 - moved, seen, TOLD).any()
     few = torch.zeros_like(moved)
     few[..., :4, :4] = 1
-    assert 0 < float(shares(faint, moved, moved, few, TOLD)[0, 1]) < MOST
+    assert 0 < float(shares(faint, moved, moved, few, TOLD)[0, 1]) < 0.5
 
 
 def test_what_is_mixed_falls_with_the_lead_time_and_only_what_was_seen_is() -> None:
