@@ -248,7 +248,17 @@ CASES = both(MODEL, FORECAST) | MODELS | CONFIGS | FOLDERS | both(CHECKPOINT, RE
 
 INSTALLED = [sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), str(ROOT / "nowcast"), str(HERE)]
 KNOWN = (*(os.path.realpath(each) for each in INSTALLED), *INSTALLED)
-SYSTEM = ("/proc/", "/sys/", "/dev/null", "/usr/", "/lib", "/etc/localtime", "/etc/ld.so", "/etc/gitconfig")
+SYSTEM = (
+    "/proc/",
+    "/sys/",
+    "/dev/null",
+    "/dev/urandom",
+    "/usr/",
+    "/lib",
+    "/etc/localtime",
+    "/etc/ld.so",
+    "/etc/gitconfig",
+)
 HARMLESS = (
     "os.mkdir",
     "os.rmdir",
@@ -280,7 +290,16 @@ class Typist(Worker):
         return [] if self.log is None or not self.log.exists() else self.log.read_text(errors="replace").splitlines()
 
 
-TRACED = ["-f", "-qq", "-y", "-e", "signal=none", "-e", "trace=?open,openat,?openat2,connect,execve,?execveat"]
+TRACED = [
+    "-f",
+    "--seccomp-bpf",
+    "-qq",
+    "-y",
+    "-e",
+    "signal=none",
+    "-e",
+    "trace=?open,openat,?openat2,connect,execve,?execveat",
+]
 """Whatever process it begins; with `-y` it is told which file a name led to."""
 
 OPENED = re.compile(r"\bopen(?:at2?)?\(.*\) = \d+<(?P<place>.*)>$")
