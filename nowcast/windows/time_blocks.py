@@ -14,6 +14,8 @@ from nowcast.windows.plans import starts_of
 __all__ = ["blocks_of_time", "two_blocks"]
 
 CANDIDATES = 256
+SHORTEST = 2
+"""Frames of a window: one given, one asked for."""
 
 
 def blocks_of_time(
@@ -117,5 +119,5 @@ def _too_few(pieces: Sequence[Run], window: int, embargo: int, *, parts: int = 3
         f"too few frames that follow each other for {what}",
         found=f"{sum(map(len, pieces))} frame(s) in {len(pieces)} run(s) without a gap",
         needed=needed,
-        next_step="lower --context or --horizon, or add frames",
+        next_step=("lower --context or --horizon, or add frames" if window > SHORTEST else "add frames of the series"),
     )

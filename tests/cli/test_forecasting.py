@@ -66,6 +66,7 @@ def test_where_one_field_fits_it_is_the_matched_one(cli: Cli, frames: Path, dice
     ended = cli("forecast", frames, "-o", "f.ome.tif")
     assert ended.code == 0
     assert "f.ome.tif holds the matched field alone (.nc and .zarr hold all; --product mean)" in ended.err
+    assert "wrote f.ome.tif; to be scored it has to be a .nc or .zarr" in ended.err
     for product in ("matched", "mean"):
         ended = cli("forecast", frames, "-o", f"{product}.ome.tif", "--product", product)
         assert ended.code == 0

@@ -97,6 +97,12 @@ def test_fractions_are_met_as_nearly_as_frames_allow() -> None:
     np.testing.assert_allclose(counts / counts.sum(), [0.5, 0.3, 0.2], atol=0.01)
 
 
+def test_where_no_window_could_be_shorter_more_frames_are_asked_for() -> None:
+    with pytest.raises(InputError) as caught:
+        split([Run(0, 1)], window=2)
+    assert caught.value.next_step == "add frames of the series"
+
+
 def test_a_window_longer_than_every_run_is_refused_with_what_is_needed() -> None:
     with pytest.raises(InputError, match=r"30 frame\(s\) in 3 run\(s\)") as caught:
         split([Run(0, 10), Run(10, 20), Run(20, 30)], window=11)
