@@ -79,13 +79,12 @@ def shares(told: Tensor, moved: Tensor, truth: Tensor, seen: Tensor, exceedance:
         sums = torch.stack([each.sum((-2, -1)) for each in (apart * wrong, squared, squared * squared)])
         terms.append(sums * sums.new_tensor([unit**2, unit**2, unit**4]).view(-1, 1, 1))
     products, squares, fourths = torch.stack(terms, dim=2)
-    shares = products / (squares + NEEDED)
+    found: Tensor = products / (squares + NEEDED)
     every = products[:, 1:].sum(1) / (squares[:, 1:].sum(1) + NEEDED)
     decide = squares[:, 0] ** 2 / fourths[:, 0].clamp_min(TINY)  # pixels, were all as far apart
     own = products[:, 0] / squares[:, 0].clamp_min(TINY)
-    shares[:, 0] = (decide * own + SEVERAL * every) / (decide + SEVERAL)
-    found: Tensor = shares.clamp(0, 1)
-    return found
+    found[:, 0] = (decide * own + SEVERAL * every) / (decide + SEVERAL)
+    return found.clamp_(0, 1)
 
 
 def mix(frame: Tensor, moved: Tensor, seen: Tensor, share: Tensor, exceedance: Exceedance, lead: int) -> Tensor:
