@@ -20,6 +20,9 @@ MOST_COLUMNS = 6
 LEFT, RIGHT, TOP, BOTTOM = 0.35, 1.15, 0.55, 0.1
 """Inches around the frames. Set, for matplotlib's own layout of 30 panels takes longer than all the rest."""
 
+PALER = 0.7
+"""Share of the colour of what is missing, where a forecast is not scored."""
+
 GAP = 0.04
 """Between two frames, as a share of their width."""
 
@@ -35,6 +38,9 @@ def picture(
     reference: int | None = None,
 ) -> None:
     """Draw truth over forecast over baselines over persistence, by lead time, in the field's usual colours, to a PNG.
+
+    Where a baseline knows nothing, as where advection brings what lies beyond the field, the forecast is paler: it is
+    not scored there.
 
     Parameters
     ----------
@@ -57,10 +63,13 @@ def picture(
     seen = frames_seen(observed)
     shown = one.isel(lead_time=leads)
     newest = seen(start)
+    baselines = {name: _like(each, shown) for name, each in beside.items()}
+    veils = [_guessed(frame, others) for frame, *others in zip(shown.values, *baselines.values(), strict=True)]
+    model = str(predicted.attrs.get("nowcast_model", "forecast"))
     rows = [
         ("observed", [seen(time) for time in shown["valid_time"].values]),
-        (str(predicted.attrs.get("nowcast_model", "forecast")), list(shown.values)),
-        *((name, _like(each, shown)) for name, each in beside.items()),
+        (model + ("\npaler: not scored" if np.any(veils) else ""), list(shown.values)),
+        *baselines.items(),
         ("persistence", [newest for _ in leads]),
     ]
     colours, norm, levels = field_colours(observed, [frame for _, frames in rows for frame in frames])
@@ -85,6 +94,10 @@ def picture(
     )
     image: Any = None
     with mpl.rc_context({"font.size": 9}):
+        for place, veil in ((place, veil) for place, veil in zip(axes[1], veils, strict=True) if veil.any()):
+            shade = np.zeros((*veil.shape, 4))
+            shade[veil] = mpl.colors.to_rgba(MISSING, PALER)
+            place.imshow(shade[rows_up, columns_right], interpolation="none", zorder=1)
         for row, (name, frames) in enumerate(rows):
             for place, frame, lead in zip(axes[row], frames, leads, strict=True):
                 image = place.imshow(frame[rows_up, columns_right], cmap=colours, norm=norm, interpolation="none")
@@ -147,3 +160,13 @@ def _liveliest(forecast: xr.DataArray, observed: xr.DataArray) -> int:
     means = observed.isel(time=np.isin(times, starts)).mean(("channel", "y", "x")).values
     known = dict(zip(times[np.isin(times, starts)], means, strict=True))
     return int(np.argmax([np.nan_to_num(known.get(start, -np.inf), nan=-np.inf) for start in starts]))
+
+
+def _guessed(frame: np.ndarray, others: list[np.ndarray]) -> np.ndarray:
+    """Where a forecast tells something and a baseline that tells anything does not."""
+    guessed = np.zeros(frame.shape, dtype=bool)
+    for other in others:
+        known = np.isfinite(other)
+        guessed |= ~known & bool(known.any())
+    found: np.ndarray = guessed & np.isfinite(frame)
+    return found

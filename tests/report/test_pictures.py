@@ -137,3 +137,17 @@ def test_baselines_stand_between_model_and_persistence(
         np.testing.assert_array_equal(shown[6 + lead], 0.5 * cube.values[4 + lead, 0])
         assert np.isnan(shown[9 + lead]).all(), "a reference time that the baseline lacks is blank"
         np.testing.assert_array_equal(shown[12 + lead], cube.values[3, 0])
+
+
+def test_a_forecast_is_paler_where_a_baseline_knows_nothing(
+    blob: Maker, forecast_of: Maker, tmp_path: Path, shown: list[np.ndarray]
+) -> None:
+    cube = blob(frames=9)
+    forecast = forecast_of(cube, 1)
+    known = forecast.where(forecast["x"] > forecast["x"][3])
+    late = forecast["lead_time"] == forecast["lead_time"][-1]
+    report.picture(forecast, cube, tmp_path / "a.png", beside={"advection": xr.where(late, known, forecast)})
+    veils = [each for each in shown if each.ndim == 3]
+    assert len(veils) == 1
+    assert (veils[0][:, :4, 3] > 0).all()
+    assert not veils[0][:, 4:].any()
