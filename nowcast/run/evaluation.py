@@ -92,13 +92,13 @@ def evaluate(
         scores = score_beside_baselines(predicted, observed, beside, thresholds=thresholds, scales=scales)
         if picture is not None:
             with replacing(picture) as aside:
-                report.picture(own, observed, aside, beside=drawn(beside))
+                report.picture(products.matched(predicted), observed, aside, beside=drawn(beside))
         return scores
 
 
 def drawn(beside: Mapping[str, xr.DataArray | xr.Dataset]) -> dict[str, xr.DataArray]:
-    """What a picture shows of the baselines: their means, and persistence by itself."""
-    return {name: products.mean(each) for name, each in beside.items() if name != "persistence"}
+    """What a picture shows of the baselines: the field for the eye, and persistence by itself."""
+    return {name: products.matched(each) for name, each in beside.items() if name != "persistence"}
 
 
 def score_beside_baselines(

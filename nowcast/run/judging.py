@@ -93,7 +93,7 @@ def judge(
         scales=settings.scores.scales,
     )
     with replacing(picture) as aside:
-        report.picture(products.mean(predicted), prepared.cube, aside, beside=drawn(beside))
+        report.picture(products.matched(predicted), prepared.cube, aside, beside=drawn(beside))
     keep_cases(products.mean(predicted), prepared.cube, cases_beside(picture), others=drawn(beside))
     return scores
 
