@@ -22,7 +22,7 @@ HEAVY = {"torch", "xarray", "dask", "numpy", "pandas", "lightning", "matplotlib"
 LONGEST = 320
 NO_TEST_OF_ITS_OWN = {
     "__init__.py": "lazy names: tested here",
-    "__main__.py": "one call: tests/test_cli.py and tests/test_bad_input.py run it",
+    "__main__.py": "one call: tests/cli and tests/test_bad_input.py run it",
     "cli/demonstrating.py": "two calls: tests/run/test_demonstration.py",
     "cli/flags.py": "through every verb: tests/cli/test_root.py",
     "readers/axes.py": "through open_cube: tests/readers/test_gridded.py",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
 from torch import Tensor
 
 from nowcast.errors import InputError
@@ -104,7 +105,7 @@ class Framed(Forecaster):
             if share is not None and self.exceedance is not None:
                 frame = mix(frame, moved, known, share, self.exceedance, lead)
             told = self._calibrated(frame, lead)[:, None]
-            yield Lifted(told, None if self.frame == "still" else known[:, None])
+            yield Lifted(told, None if self.frame == "still" else known.amax(1, keepdim=True)[:, None])
 
     def _brought(
         self, value: Tensor, observed: Tensor, leads: Sequence[int]
@@ -115,7 +116,7 @@ class Framed(Forecaster):
         if self.inner.looks_back is not None:
             looked_at = max(NEWEST, self.inner.looks_back)
             value, observed = value[:, -looked_at:], observed[:, -looked_at:]
-        newest, seen = value[:, -1], observed[:, -1].amin(1, keepdim=True)
+        newest, seen = value[:, -1], observed[:, -1]
         if self.frame == "still":
             yield from ((frame, newest, seen) for frame in self._within(value, observed, leads))
             return
@@ -138,10 +139,13 @@ class Framed(Forecaster):
         """
         if self.training or self.exceedance is None or not self.inner.leads_apart or value.shape[1] < NEWEST:
             return None
-        y, x = busiest(value[:, -1], self.exceedance)
-        value, observed = value[..., y, x], observed[..., y, x]
+        pieces = [busiest(one[-1], seen[-1], self.exceedance) for one, seen in zip(value, observed, strict=True)]
+        value, observed = (
+            torch.stack([each[..., y, x] for each, (y, x) in zip(every, pieces, strict=True)])
+            for every in (value, observed)
+        )
         ((told, moved, known),) = self._brought(value[:, :-1], observed[:, :-1], [1])
-        seen = observed[:, -1].amin(1, keepdim=True) * known
+        seen = observed[:, -1] * known
         return shares(told, moved, value[:, -1], seen, self.exceedance)
 
     def _calibrated(self, frame: Tensor, lead: int) -> Tensor:

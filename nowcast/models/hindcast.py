@@ -37,14 +37,14 @@ LEAST = 0.01
 """Share below which nothing is mixed in."""
 
 
-def busiest(frame: Tensor, exceedance: Exceedance) -> tuple[slice, slice]:
-    """Rows and columns of the piece of a frame `(b c h w)`, at most `SIDE` wide and high, that most happens in."""
-    reached = torch.zeros_like(frame[:1, :1])
+def busiest(frame: Tensor, observed: Tensor, exceedance: Exceedance) -> tuple[slice, slice]:
+    """Rows and columns of the piece of a frame `(c h w)`, at most `SIDE` wide and high, that most happens in."""
+    reached = torch.zeros_like(frame[:1])
     for threshold in exceedance.thresholds:
-        reached += (frame >= threshold).sum((0, 1), keepdim=True)
+        reached += ((frame >= threshold) * observed).sum(0, keepdim=True)
     height, width = (min(SIDE, side) for side in frame.shape[-2:])
     step = SIDE // 4
-    happens = F.avg_pool2d(reached, (height, width), step)[0, 0]
+    happens = F.avg_pool2d(reached, (height, width), step)[0]
     row, column = divmod(int(happens.argmax()), happens.shape[1])
     return slice(row * step, row * step + height), slice(column * step, column * step + width)
 
@@ -63,7 +63,7 @@ def shares(told: Tensor, moved: Tensor, truth: Tensor, seen: Tensor, exceedance:
     moved, truth
         Frames, `(b c h w)`.
     seen
-        1 for the pixels that count, `(b 1 h w)`.
+        1 for the pixels that count, as `truth`.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def mix(frame: Tensor, moved: Tensor, seen: Tensor, share: Tensor, exceedance: E
     moved
         `(b c h w)`.
     seen
-        1 where it moved from a place that was observed, `(b 1 h w)`; elsewhere the frame stays.
+        1 where it moved from a place that was observed, as `moved`; elsewhere the frame stays.
     share
         Of the first lead time, `(b 1 + k c)`.
     """

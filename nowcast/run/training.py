@@ -136,7 +136,8 @@ def _fitted(
     prepared = parts[0]
     settings = prepared.settings
     loss, curriculum = objective(prepared)
-    recipe = recipe_for(prepared, curriculum, steps=len(loaders[0]))
+    epoch = min(len(loaders[0]), settings.training.epoch_batches or len(loaders[0]))
+    recipe = recipe_for(prepared, curriculum, steps=epoch)
     parameters = sum(p.numel() for p in forecaster.parameters())
     tell(f"model    {settings.model.name}, {parameters:,} parameters")
     forecaster.low_memory = ranks.from_first(lambda: fitted_into_memory(prepared, forecaster))

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing.connection import wait as wait_for
@@ -162,7 +162,7 @@ class _InProcess:
             try:
                 self._future.result()
                 break
-            except BrokenProcessPool:
+            except (BrokenProcessPool, CancelledError):  # by whoever replaced the processes
                 self._future = self._ask(self._path)
         self._close()
         return self._array

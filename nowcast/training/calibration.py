@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from nowcast import machine
+from nowcast import machine, ranks
 from nowcast.errors import InputError
 from nowcast.models import Framed
 from nowcast.models.exceedance import TOLERANCE, Exceedance
@@ -73,6 +73,7 @@ def calibrate(forecaster: Framed, validation: Loader, *, horizon: int) -> Calibr
         half = int(number >= len(validation) / 2)
         sums[half] += _sums(forecaster, exceedance, *(part.to(device) for part in batch)).cpu()
     forecaster.to("cpu")
+    sums = ranks.summed(sums.to(device)).cpu()
     slopes = [_slopes(each) for each in sums]
     better = [_brier(sums[half], slopes[1 - half]).sum(0) < _brier(sums[half]).sum(0) for half in (0, 1)]
     holds = better[0] & better[1]

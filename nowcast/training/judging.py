@@ -48,4 +48,5 @@ class Judged(L.Callback):
         return {"best": self.best, "mark": self.mark}
 
     def load_state_dict(self, state_dict: dict[str, float]) -> None:
-        self.best, self.mark = state_dict["best"], int(state_dict["mark"])
+        best = state_dict.get("best", state_dict.get("least", self.best))  # its name in searches begun before
+        self.best, self.mark = best, int(state_dict["mark"])

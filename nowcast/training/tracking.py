@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -66,7 +67,8 @@ class LearningRate(L.Callback):
         taken = cast(Task, pl_module).taken
         for logger in trainer.loggers if taken and trainer.is_global_zero else []:
             if isinstance(logger, TensorBoardLogger):
-                _forget(logger, after=taken)
+                with suppress(ImportError):  # one that writes by tensorboardX alone
+                    _forget(logger, after=taken)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         rate = trainer.optimizers[0].param_groups[0]["lr"]

@@ -1,4 +1,4 @@
-"""What a file says of its model is looked at before it is believed; more such stories: tests/test_model_file.py."""
+"""What a file says of its model is looked at before it is believed; more such stories: test_storing.py."""
 
 from __future__ import annotations
 

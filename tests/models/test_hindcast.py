@@ -75,10 +75,14 @@ def test_a_large_field_is_judged_by_the_piece_in_which_most_happens() -> None:
     frame = torch.zeros(1, 1, 1000, 900)
     frame[..., 700:760, 500:560] = 0.5
     frame[..., 100:110, 100:110] = 0.7
-    y, x = busiest(frame, TOLD)
+    seen = torch.ones_like(frame[0])
+    y, x = busiest(frame[0], seen, TOLD)
     assert (y.stop - y.start, x.stop - x.start) == (SIDE, SIDE)
     assert frame[..., y, x].sum() == frame[..., 300:, 300:].sum()
-    assert busiest(frame[..., :50, :70], TOLD) == (slice(0, 50), slice(0, 70))
+    assert busiest(frame[0, :, :50, :70], seen[:, :50, :70], TOLD) == (slice(0, 50), slice(0, 70))
+    seen[:, 400:] = 0  # what is missing is 0, and no echo
+    y, x = busiest(frame[0], seen, TOLD)
+    assert (y.start, x.start) == (0, 0)
 
 
 class Faint(Forecaster):
@@ -112,3 +116,28 @@ def test_two_frames_tell_nothing_of_the_newest() -> None:
     context = torch.cat([frames, torch.ones_like(frames)], dim=2)
     forecaster = Framed(Faint(channels=3, masked=True), masked=True, exceedance=TOLD)
     assert torch.equal(forecaster.eval().lifted(context, [1]).values, forecaster.train().lifted(context, [1]).values)
+
+
+def test_a_channel_that_is_missing_leaves_the_other_its_own() -> None:
+    frames = moving(4).repeat(1, 1, 2, 1, 1)
+    observed = torch.ones_like(frames)
+    observed[:, -1, 1] = 0
+    context = torch.cat([frames * observed, observed], dim=2)
+    forecaster = Framed(
+        Faint(channels=6, masked=True), channels=2, masked=True, frame="lagrangian", exceedance=TOLD
+    ).eval()
+    told = forecaster.lifted(context, [1])
+    alone = Framed(Faint(channels=3, masked=True), masked=True, frame="lagrangian", exceedance=TOLD).eval()
+    assert told.known is not None
+    assert told.known.mean() > 0.9
+    first = alone.lifted(torch.cat([frames[:, :, :1], observed[:, :, :1]], dim=2), [1])
+    torch.testing.assert_close(told.values[:, :, ::2] * told.known, first.values * told.known, rtol=0, atol=0.02)
+
+
+def test_a_window_is_judged_alike_alone_and_among_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nowcast.models.hindcast.SIDE", 32)
+    frames = torch.cat([moving(4), moving(4).flip(-1, -2)])
+    context = torch.cat([frames, torch.ones_like(frames)], dim=2)
+    forecaster = Framed(Faint(channels=3, masked=True), masked=True, frame="lagrangian", exceedance=TOLD).eval()
+    both = forecaster.lifted(context, [1]).values
+    torch.testing.assert_close(both[:1], forecaster.lifted(context[:1], [1]).values, rtol=0, atol=1e-5)

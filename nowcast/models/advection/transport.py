@@ -96,13 +96,13 @@ def carried(
     frames
         Of each lead time `(b l h w)`, known everywhere: beyond the field stands the mean along its border.
     newest, observed
-        The newest frame `(b c h w)`; and 1 where all of it was observed, `(b 1 h w)`.
+        The newest frame, and 1 where it was observed: `(b c h w)` both.
 
     Yields
     ------
     Tensor, Tensor, Tensor
         As `frames`, and where nothing is learnt written over by the next: whole fields of all channels are a lot of
-        memory; as `newest`, itself brought; and `(b 1 h w)`, 1 where it was brought from a place that was observed.
+        memory; as `newest`, itself brought; and as `observed`, 1 where it was brought from a place that was observed.
     """
     size = (observed.shape[-2], observed.shape[-1])
     steps = enumerate(displacements(motion, size, leads[-1]), start=1)
