@@ -102,9 +102,7 @@ class Framed(Forecaster):
         value, observed = self.parted(context)
         share = self._share(value, observed)
         for lead, (frame, moved, known) in zip(leads, self._brought(value, observed, leads), strict=True):
-            if share is not None and self.exceedance is not None:
-                frame = mix(frame, moved, known, share, self.exceedance, lead)
-            told = self._calibrated(frame, lead)[:, None]
+            told = self._settled(frame, moved, known, share, lead)[:, None]
             yield Lifted(told, None if self.frame == "still" else known.amax(1, keepdim=True)[:, None])
 
     def _brought(
@@ -148,8 +146,12 @@ class Framed(Forecaster):
         seen = observed[:, -1] * known
         return shares(told, moved, value[:, -1], seen, self.exceedance)
 
-    def _calibrated(self, frame: Tensor, lead: int) -> Tensor:
-        """What a forecast tells; what other networks give may be shared by lead times, and is not written over."""
-        if self.exceedance is None or self.exceedance.slopes is None or self.training:
+    def _settled(self, frame: Tensor, moved: Tensor, known: Tensor, share: Tensor | None, lead: int) -> Tensor:
+        """What a forecast tells; what networks give may be shared by lead times, and is not written over."""
+        exceedance = self.exceedance
+        if exceedance is None or self.training or (share is None and exceedance.slopes is None):
             return frame
-        return self.exceedance.calibrated(frame.clone() if self.frame == "still" else frame, lead)
+        frame = frame.clone() if self.frame == "still" else frame
+        if share is not None:
+            frame = mix(frame, moved, known, share, exceedance, lead)
+        return exceedance.calibrated(frame, lead)

@@ -105,6 +105,8 @@ def test_chances_that_are_too_faint_are_made_surer_by_the_newest_frame(frame: st
     known = 1 if own.known is None else own.known
     wrong = [float((((each.values - truth) * known) ** 2).sum()) for each in (own, mixed)]
     assert wrong[1] < 0.5 * wrong[0]
+    alone = forecaster.lifted(context, [2])  # though the network gives one memory for all lead times
+    torch.testing.assert_close(mixed.values[:, 1:], alone.values)
     context[:, -1, 1] = 0  # the newest frame was not seen
     context[:, -1, 0] = 0
     blind = forecaster.lifted(context, [1])
