@@ -7,6 +7,7 @@
 and tensorstore are looked for in the interpreter `--peers`; who is not installed is left out, and said so.
 
 - `packed`: windows as int16, as they go to a device; `float32`: scaled (log), missing pixels told, as models get them.
+- `xbatcher + torch loader`: the store as xarray opens it, scaled, by dask; below it how it is quicker.
 - `limit`: the same blocks decoded by zarr and the same windows copied out of memory, nothing else, in the same rounds.
 - `one window`: a single random one, as int16, nowcast beside zarr, turn by turn.
 """
@@ -160,6 +161,8 @@ CONTENDERS = {
     "limit, ~2,200 a block": "FRAMES, ROWS = 48, 1\n" + LIMIT,
     "limit, ~180 a block": "FRAMES, ROWS = 16, 2\n" + LIMIT,
     "xbatcher + torch loader": XBATCHER,
+    "xbatcher, without dask": XBATCHER.replace("=False", "=False, chunks=None"),
+    "xbatcher, without dask, packed": XBATCHER.replace("=False", "=False, chunks=None, mask_and_scale=False"),
     "xarray isel": """
 import xarray as xr
 cube = xr.open_zarr(store, consolidated=False)["rain_rate"]
@@ -182,7 +185,7 @@ z = ts.open(spec, read=True, context=ts.Context({"data_copy_concurrency": {"limi
 measure(random_batches(lambda t, y, x: z[t, y, x].read().result()))
 """,
 }
-PEERS = {"xbatcher + torch loader": "xbatcher", "tensorstore, packed": "tensorstore"}
+PEERS = {name: name.split(" ")[0].strip(",") for name in CONTENDERS if name.startswith(("xbatcher", "tensorstore"))}
 
 
 def make(store: Path) -> None:
