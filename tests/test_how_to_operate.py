@@ -65,7 +65,7 @@ def test_the_page_on_object_stores(page: Callable[[str], Any], typed: Callable[.
         assert "--remote" in refused.err
     assert nowcast.open_cube("copy.zarr").sizes["time"] == 20
     extras = re.findall(r"`(\w+)://[^`]*` \| `pip install '?([\w\[\]]+)", shown.path.read_text())
-    from nowcast.readers.remote import _EXTRAS
+    from nowcast.readers.formats.zarr.remote import _EXTRAS
 
     assert {kind: name.replace("nowcast[remote]", "aiohttp") for kind, name in extras} == {
         kind: _EXTRAS[kind] for kind, _ in extras

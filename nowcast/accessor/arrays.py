@@ -12,7 +12,7 @@ import xarray as xr
 from nowcast.accessor.windows import LabelledWindows
 from nowcast.cube import Run, runs
 from nowcast.products import is_forecast
-from nowcast.readers.arrays import cube_of
+from nowcast.readers.labelling.arrays import cube_of
 from nowcast.windows import plan
 
 if TYPE_CHECKING:

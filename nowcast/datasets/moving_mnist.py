@@ -18,8 +18,8 @@ from nowcast.datasets.digits import DRAWN_ALONE, SIDE, TEST_FILE, TRAINING_FILE,
 from nowcast.errors import InputError
 from nowcast.progress import tell
 from nowcast.readers import reading
+from nowcast.readers.counting import counted
 from nowcast.readers.lazy import lazily
-from nowcast.readers.timing import counted
 
 __all__ = ["bounced", "moving_mnist"]
 

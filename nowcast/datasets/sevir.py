@@ -22,7 +22,7 @@ from nowcast.cube import check
 from nowcast.errors import InputError, UnsafeError
 from nowcast.progress import tell
 from nowcast.readers import reading
-from nowcast.readers.hdf5 import opened
+from nowcast.readers.formats.hdf5 import opened
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 from nowcast.readers.shaping import shaped

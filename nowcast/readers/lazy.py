@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import dask.array as da
@@ -13,7 +13,9 @@ import xarray as xr
 
 from nowcast.errors import InputError
 from nowcast.readers.damage import parsing
-from nowcast.readers.packing import Decoding
+
+if TYPE_CHECKING:
+    from nowcast.readers.labelling.packing import Decoding
 
 __all__ = ["guarded", "lazily"]
 

@@ -13,29 +13,29 @@ from nowcast.errors import InputError
 from nowcast.progress import bar
 from nowcast.readers.damage import parsing
 from nowcast.readers.finding import PathLike, find, is_address, refusal, shown
-from nowcast.readers.forecasts import as_forecast
-from nowcast.readers.geotiff import GeoTIFFReader
-from nowcast.readers.gif import GIFReader
-from nowcast.readers.grib import GRIBReader
-from nowcast.readers.gridded import as_cube
-from nowcast.readers.joining import apart, join
-from nowcast.readers.kinds import Part
-from nowcast.readers.knmi import KNMIReader
+from nowcast.readers.formats.gif import GIFReader
+from nowcast.readers.formats.grib import GRIBReader
+from nowcast.readers.formats.knmi import KNMIReader
+from nowcast.readers.formats.netcdf import NetCDFReader
+from nowcast.readers.formats.npz import NPZReader
+from nowcast.readers.formats.odim import ODIMReader
+from nowcast.readers.formats.pgm import PGMReader
+from nowcast.readers.formats.pictures import PicturesReader
+from nowcast.readers.formats.tiff.geotiff import GeoTIFFReader
+from nowcast.readers.formats.tiff.reader import TIFFReader
+from nowcast.readers.formats.video.reader import VideoReader
+from nowcast.readers.formats.zarr.ome import OMEZarrReader
+from nowcast.readers.formats.zarr.reader import ZarrReader
+from nowcast.readers.formats.zarr.remote import open_remote
+from nowcast.readers.joining.along_time import apart, join
+from nowcast.readers.joining.kinds import Part
+from nowcast.readers.joining.slimming import slim
+from nowcast.readers.labelling.forecasts import as_forecast
+from nowcast.readers.labelling.gridded import as_cube
 from nowcast.readers.naming import places
-from nowcast.readers.netcdf import NetCDFReader
-from nowcast.readers.npz import NPZReader
-from nowcast.readers.odim import ODIMReader
-from nowcast.readers.ome_zarr import OMEZarrReader
 from nowcast.readers.options import Options
-from nowcast.readers.pgm import PGMReader
-from nowcast.readers.pictures import PicturesReader
 from nowcast.readers.protocol import Reader
-from nowcast.readers.remote import open_remote
 from nowcast.readers.shaping import shaped
-from nowcast.readers.slimming import slim
-from nowcast.readers.tiff import TIFFReader
-from nowcast.readers.video import VideoReader
-from nowcast.readers.zarr import ZarrReader
 
 __all__ = ["READERS", "open_cube", "open_forecast"]
 

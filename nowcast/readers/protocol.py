@@ -14,7 +14,7 @@ __all__ = ["Reader"]
 
 @runtime_checkable
 class Reader(Protocol):
-    """One format. `nowcast.readers.gridded` makes the cube, so a reader need not know what a cube is.
+    """One format. `nowcast.readers.labelling.gridded` makes the cube, so a reader need not know what a cube is.
 
     A new format is a class of its own module, listed in `opening.READERS`; the first that recognises a path opens it.
     """

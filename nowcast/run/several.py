@@ -14,7 +14,7 @@ from nowcast.config import Settings
 from nowcast.cube import grid_step, label, time_step
 from nowcast.errors import InputError
 from nowcast.progress import tell
-from nowcast.readers.kinds import OtherKindError
+from nowcast.readers.joining.kinds import OtherKindError
 from nowcast.run.bridging import bridged
 from nowcast.run.dividing import cut_all, tell_events
 from nowcast.run.modelling import chances, network, patch_for

@@ -7,8 +7,8 @@ from pathlib import Path
 import xarray as xr
 
 from nowcast.errors import InputError, UnsafeError
-from nowcast.readers.hdf5 import check_safe
-from nowcast.readers.zarr import careful
+from nowcast.readers.formats.hdf5 import check_safe
+from nowcast.readers.formats.zarr.reader import careful
 
 __all__ = ["checked", "opened", "scores_from"]
 

@@ -35,7 +35,7 @@ from nowcast.training.checkpoints import newest
 
 FEW, MANY = 2, 100
 LOADED = ("nowcast.run.fitting", "nowcast.training", "nowcast.run.judging", "nowcast.report", "matplotlib.pyplot")
-LOADED += ("nowcast.readers.zarr_store", "scores", "h5netcdf", "typer")
+LOADED += ("nowcast.readers.formats.zarr.stores", "scores", "h5netcdf", "typer")
 """Once, not in each training that is killed."""
 
 SETTINGS = """

@@ -13,7 +13,7 @@ from nowcast.datasets import open_dataset
 from nowcast.errors import InputError
 from nowcast.protocols import Protocol, load
 from nowcast.protocols.cutting import cut
-from nowcast.readers.timing import counted
+from nowcast.readers.counting import counted
 
 
 def test_all_frames_are_the_test(echoes: xr.DataArray, protocol_of: Callable[..., Protocol]) -> None:

@@ -71,7 +71,7 @@ def test_formats_open_by_content_and_are_never_flipped(kind: str, tmp_path: Path
 
 
 def test_user_block_before_hdf5_is_found(tmp_path: Path) -> None:
-    from nowcast.readers.netcdf import NetCDFReader
+    from nowcast.readers.formats.netcdf import NetCDFReader
 
     dataset().to_netcdf(tmp_path / "a.nc")
     (tmp_path / "b").write_bytes(bytes(1024) + (tmp_path / "a.nc").read_bytes())
@@ -303,8 +303,8 @@ def test_chunks_too_small_for_dask_are_taken_together(tmp_path: Path, monkeypatc
     dataset = xr.Dataset({"rain": (("time", "y", "x"), values, {"units": "mm"})}, {"time": times})
     dataset.to_netcdf(tmp_path / "a.nc", encoding={"rain": {"chunksizes": (1, 2, 5)}})
     assert open_cube(tmp_path / "a.nc").data.npartitions == 12 * 4 * 2
-    monkeypatch.setattr("nowcast.readers.gridded.MOST_CHUNKS", 24)
-    monkeypatch.setattr("nowcast.readers.gridded.CHUNK_BYTES", 4 * 80)
+    monkeypatch.setattr("nowcast.readers.labelling.gridded.MOST_CHUNKS", 24)
+    monkeypatch.setattr("nowcast.readers.labelling.gridded.CHUNK_BYTES", 4 * 80)
     cube = open_cube(tmp_path / "a.nc")
     assert cube.chunks == ((1,) * 12, (1,), (8,), (10,))
     np.testing.assert_array_equal(cube.values[:, 0], values)

@@ -11,7 +11,7 @@ from PIL import Image
 from nowcast import products
 from nowcast.errors import InputError, MachineError, NowcastWarning
 from nowcast.readers import open_cube
-from nowcast.readers.timing import counted
+from nowcast.readers.counting import counted
 from nowcast.writers import animation, holds_products, require_writable, write_cube, write_dataset
 
 pytest.importorskip("av")

@@ -1,0 +1,20 @@
+"""Times of frames of which only the step is known: they are counted from the first."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+__all__ = ["FIRST_FRAME", "counted"]
+
+FIRST_FRAME = "first frame"
+"""The value of a time axis' attribute `counted_from` where a file tells only the step: then its times are 1970's."""
+
+
+def counted(frames: int, seconds: float, start: pd.Timestamp | None = None) -> xr.Variable:
+    """A time axis of so many frames, dims `(time,)`, from `start`, or counted from the first frame if None."""
+    steps = np.round(np.arange(frames) * seconds * 1e9).astype("int64").astype("timedelta64[ns]")
+    first = np.datetime64(0, "ns") if start is None else start.to_datetime64().astype("datetime64[ns]")
+    attrs = {"standard_name": "time"} | ({"counted_from": FIRST_FRAME} if start is None else {})
+    return xr.Variable(("time",), first + steps, attrs)

@@ -1,0 +1,1 @@
+"""TIFF, page by page: stacks as ImageJ and OME write them, plain ones, and GeoTIFF."""

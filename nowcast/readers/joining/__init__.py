@@ -1,0 +1,1 @@
+"""Cubes of many files become one along time, if they are of one kind."""
