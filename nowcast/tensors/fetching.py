@@ -168,9 +168,10 @@ class _InProcess:
         return self._array
 
     def release(self) -> None:
-        self._future.cancel()
-        self._close()
         self._array = np.empty(0)
+        self._future.cancel()
+        # One that is being read is written first: until then its path may be given to nothing else.
+        self._future.add_done_callback(lambda _: self._close())
 
     def _close(self) -> None:
         """Nobody opens it any more."""

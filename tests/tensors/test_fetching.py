@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-import time
+from concurrent.futures import wait
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pytest
@@ -58,6 +59,37 @@ def test_what_is_let_go_of_unread_leaves_nothing(source: Source) -> None:
     assert shared_memory() <= before
 
 
+class Slow:
+    """A source whose frame 0 takes longer to read than all others; each frame holds its number."""
+
+    channels = 1
+    dtype = np.dtype("int64")
+    edges = np.arange(3), np.arange(2), np.arange(2)
+    table = None
+
+    def read(self, time: slice, y: slice, x: slice) -> np.ndarray:
+        if time.start == 0:
+            sleep(1)
+        return np.full((1, 1, 1, 1), time.start)
+
+
+def test_what_is_let_go_of_while_it_is_read_is_written_nowhere_else() -> None:
+    fetcher = InProcesses([Slow()], 2)
+    for each in [fetcher.fetch(0, frame(number)) for number in (1, 2)]:  # so that both processes are there
+        each.values()
+    slow = fetcher.fetch(0, frame(0))
+    sleep(0.1)
+    slow.release()
+    others = [fetcher.fetch(0, frame(number)) for number in (1, 2, 3)]
+    wait([each._future for each in (*others, slow)])  # type: ignore[attr-defined]
+    assert [int(each.values().item()) for each in others] == [1, 2, 3]
+    fetcher.close()
+
+
+def frame(number: int) -> Block:
+    return Block(slice(number, number + 1), slice(0, 1), slice(0, 1), np.arange(1))
+
+
 @pytest.mark.parametrize("workers", [0, 1])
 def test_damage_arrives_where_the_block_is_needed(packed: xr.DataArray, source: Source, workers: int) -> None:
     for chunk in (Path(packed.encoding["source"]) / "rain_rate" / "c").rglob("[0-9]"):
@@ -75,7 +107,7 @@ def test_a_killed_process_is_replaced(source: Source) -> None:
     fetcher = InProcesses([source], 1)
     fetcher.fetch(0, BLOCK).values()
     os.kill(children(fetcher)[0], signal.SIGKILL)
-    time.sleep(0.2)
+    sleep(0.2)
     np.testing.assert_array_equal(fetcher.fetch(0, BLOCK).values(), source.read(*BLOCK[:3]))
     fetcher.close()
 
@@ -99,7 +131,7 @@ def test_processes_that_die_again_and_again_are_told(source: Source, monkeypatch
     first.values()
     first.release()
     os.kill(children(fetcher)[0], signal.SIGKILL)
-    time.sleep(0.2)
+    sleep(0.2)
     with pytest.raises(MachineError, match=r"(?s)killed.*--workers 0"):
         fetcher.fetch(0, BLOCK).values()
     fetcher.close()
@@ -120,7 +152,7 @@ def test_ctrl_c_is_not_for_the_reading_processes(source: Source) -> None:
     fetcher.fetch(0, BLOCK).values()
     before = children(fetcher)
     os.kill(before[0], signal.SIGINT)
-    time.sleep(0.2)
+    sleep(0.2)
     np.testing.assert_array_equal(fetcher.fetch(0, BLOCK).values(), source.read(*BLOCK[:3]))
     assert children(fetcher) == before
     fetcher.close()
