@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import Run, label
+from nowcast.cube import Run, label, runs
 from nowcast.readers import reading
 from nowcast.sampling.statistics import Statistic
 from nowcast.windows import WindowPlan
@@ -67,7 +67,7 @@ def event_index(
     position = {start: place for place, start in enumerate(plan.starts)}
     importance = np.zeros((len(plan.starts), len(corners)), "float32")
     observed = np.zeros(importance.shape, bool)
-    stretches = _covered(plan.starts, length)
+    stretches = _covered(plan.starts, length, {run.start for run in runs(cube)})
     total, done = sum(map(len, stretches)), 0
     for stretch in stretches:
         sums = deque([np.zeros((2, len(corners)))], maxlen=length + 1)
@@ -91,11 +91,11 @@ def event_index(
     return EventIndex(importance, observed)
 
 
-def _covered(starts: tuple[int, ...], length: int) -> list[Run]:
-    """The stretches of frames that windows hold."""
+def _covered(starts: tuple[int, ...], length: int, firsts: set[int]) -> list[Run]:
+    """The stretches of frames that windows hold; none goes on over the first frame of a run."""
     found: list[Run] = []
     for start in starts:
-        if found and start <= found[-1].stop:
+        if found and start <= found[-1].stop and start not in firsts:
             found[-1] = Run(found[-1].start, start + length)
         else:
             found.append(Run(start, start + length))

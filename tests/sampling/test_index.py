@@ -84,6 +84,15 @@ def plan_runs() -> list:
     return [Run(5, 12), Run(20, 30)]
 
 
+def test_the_first_frame_of_a_sequence_has_not_moved_since_another_one(cube_maker: Maker) -> None:
+    cube = field((10, 1, 4, 4), 0, 0.0).assign_coords(sequence=("time", np.repeat([0, 1], 5)))
+    chosen = plan(cube, context=3, horizon=2)  # windows of the one end where those of the other begin
+    assert chosen.starts == (0, 5)
+    change = np.abs(np.diff(cube.values, axis=0)).mean(axis=(1, 2, 3))
+    index = event_index(cube, chosen, motion)
+    assert index.importance[:, 0] == pytest.approx([change[:4].mean(), change[5:].mean()], rel=1e-5)
+
+
 def test_motion_goes_on_over_blocks_and_stops_at_gaps(cube_maker: Maker) -> None:
     cube = field((12, 1, 4, 4), 0, 0.0).drop_isel(time=5)
     chosen = plan(cube, context=2, horizon=1)
