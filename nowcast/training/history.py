@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ LAST = ("learning_rate", "seconds")
 
 class History(L.Callback):
     """One JSON line per epoch: the forecaster's steps, losses, learning rate, seconds; beside it the same as CSV.
+
+    What is no finite number is null there, and an empty cell here.
 
     Taken up again, it goes on after the resumed epoch.
     """
@@ -54,7 +57,7 @@ class History(L.Callback):
         line = {
             "epoch": trainer.current_epoch + 1,
             "step": task.taken,
-            **{name: float(value) for name, value in trainer.callback_metrics.items()},
+            **{name: _number(float(value)) for name, value in trainer.callback_metrics.items()},
             **({"skipped": int(task.skipped)} if task.recipe.nonfinite == "skip" else {}),
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": round(time.monotonic() - self.start, 2),
@@ -93,5 +96,10 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [*FIRST, *others, *LAST]
 
 
-def _digits(value: Any) -> Any:
-    return value if isinstance(value, str) else json.dumps(value)
+def _number(value: float) -> float | None:
+    """JSON knows no number that is not finite."""
+    return value if math.isfinite(value) else None
+
+
+def _digits(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)

@@ -79,6 +79,15 @@ def test_the_table_has_the_same_figures_in_columns_that_stay(tmp_path: Path) -> 
     assert table["seconds"].tolist() == [row["seconds"] for row in rows]
 
 
+def test_a_figure_that_is_no_number_is_an_empty_cell_and_its_epoch_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    history = History(path)
+    history.on_train_start(trainer_at(0), None)  # type: ignore[arg-type]
+    history.on_train_epoch_end(trainer_at(0, training=0.5, validation=float("nan")), task_at(5))
+    assert [(row["training"], row["validation"]) for row in rows_of(path)] == [(0.5, None)]
+    assert (tmp_path / "history.csv").read_text().splitlines()[1].startswith("1,5,0.5,,,0.01,")
+
+
 def test_a_row_that_was_torn_by_a_kill_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     path.write_text('{"epoch": 1, "step": 3}\n[1]\nnull\n{"epoch": 2, "st')
