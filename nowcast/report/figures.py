@@ -11,6 +11,8 @@ import xarray as xr
 from nowcast.report.axes import number
 from nowcast.report.chart import Series, chart
 from nowcast.report.markup import Markup
+from nowcast.report.wording import with_units
+from nowcast.verification import HIGHER, LOWER
 
 __all__ = [
     "Figure",
@@ -29,14 +31,14 @@ __all__ = [
 KNOWN = {"persistence": 1, "advection": 2, "climatology": 3, "pysteps": 4}
 MOST_LEVELS = 4
 ERRORS = (
-    ("mse", "MSE", "lower"),
-    ("mae", "MAE", "lower"),
-    ("crps", "CRPS", "lower"),
-    ("ssim", "SSIM", "higher"),
-    ("correlation", "correlation", "higher"),
-    ("bias", "bias", "nearer 0"),
+    ("mse", "MSE"),
+    ("mae", "MAE"),
+    ("crps", "CRPS"),
+    ("ssim", "SSIM"),
+    ("correlation", "correlation"),
+    ("bias", "bias"),
 )
-EVENTS = (("csi", "CSI", "higher"), ("brier", "Brier score", "lower"))
+EVENTS = (("csi", "CSI"), ("brier", "Brier score"))
 
 
 @dataclass(frozen=True)
@@ -70,15 +72,15 @@ def error_figures(scores: xr.Dataset) -> list[Figure]:
     """Scores by lead time alone."""
     units = str(scores.attrs.get("units", ""))
     found = []
-    for name, title, better in ERRORS:
+    for name, title in ERRORS:
         if name not in scores:
             continue
         unit = {"mse": _squared(units), "mae": units, "crps": units, "bias": units}.get(name, "")
         long_name = str(scores[name].attrs.get("long_name", title))
-        low = 0.0 if better == "lower" else None
+        low = 0.0 if name in LOWER else None
         rule = (0.0, "") if name == "bias" else None
-        drawing = _by_lead(scores, name, title + (f" ({unit})" if unit not in ("", "1") else ""), floor=low, rule=rule)
-        found.append(Figure(title, drawing, f"{_capital(long_name)}; {better} is better.{_note(name)}"))
+        drawing = _by_lead(scores, name, with_units(title, unit), floor=low, rule=rule)
+        found.append(Figure(title, drawing, f"{_capital(long_name)}; {_better(name)} is better.{_note(name)}"))
     return found
 
 
@@ -88,7 +90,7 @@ def event_figures(scores: xr.Dataset) -> list[Figure]:
         return []
     units = units_of(scores)
     found = []
-    for name, title, better in EVENTS:
+    for name, title in EVENTS:
         if name not in scores:
             continue
         long_name = _capital(str(scores[name].attrs.get("long_name", title)))
@@ -98,7 +100,7 @@ def event_figures(scores: xr.Dataset) -> list[Figure]:
             if np.isfinite(one[name].values).any():
                 drawing = _by_lead(one, name, title, floor=0.0, what=what)
                 found.append(
-                    Figure(what, drawing, f"{long_name} of values ≥ {number(level)}{units}; {better} is better.")
+                    Figure(what, drawing, f"{long_name} of values ≥ {number(level)}{units}; {_better(name)} is better.")
                 )
     return found
 
@@ -258,6 +260,10 @@ def interval_note(scores: xr.Dataset) -> str:
     of = f" of {level:.0%}" if isinstance(level, float | np.floating) else ""
     over = f", by resampling {blocks} blocks of time" if blocks is not None else ""
     return f"Bands are intervals{of}{over}."
+
+
+def _better(name: str) -> str:
+    return "higher" if name in HIGHER else "lower" if name in LOWER else "nearer 0"
 
 
 def _note(name: str) -> str:

@@ -7,12 +7,11 @@ import xarray as xr
 
 from nowcast.report.axes import number
 from nowcast.report.markup import Markup, joined, tag
-from nowcast.report.wording import lead_texts
+from nowcast.report.wording import lead_texts, with_units
+from nowcast.verification import HIGHER, LOWER
 
 __all__ = ["number_tables", "score_sources"]
 
-LOW = {"mse", "mae", "crps", "far", "brier"}
-HIGH = {"psnr", "ssim", "csi", "pod", "fss", "hss", "correlation"}
 MOST_TABLES = 80
 
 
@@ -47,8 +46,7 @@ def score_sources(scores: xr.Dataset) -> Markup:
 
 
 def _caption(name: str, one: xr.DataArray, scores: xr.Dataset, rest: list[str]) -> str:
-    units = str(one.attrs.get("units", ""))
-    text = name + (f" ({units})" if units not in ("", "1") else "")
+    text = with_units(name, str(one.attrs.get("units", "")))
     field = str(scores.attrs.get("units", ""))
     if "threshold" in rest:
         text += f", ≥ {number(float(one['threshold']))} {field}".rstrip()
@@ -65,8 +63,8 @@ def _table(name: str, one: xr.DataArray, caption: str) -> Markup:
         values = one.isel(lead_time=row).values.astype(float)
         finite = values[np.isfinite(values)]
         best = None
-        if len(finite) > 1 and name in LOW | HIGH:
-            best = finite.min() if name in LOW else finite.max()
+        if len(finite) > 1 and name in LOWER | HIGHER:
+            best = finite.min() if name in LOWER else finite.max()
         cells = [tag("td", tag("b", _told(value)) if value == best else _told(value)) for value in values]
         body.append(tag("tr", tag("th", lead, scope="row"), *cells))
     return tag("div", tag("table", tag("caption", caption), tag("thead", head), joined(*body)), class_="scroll")

@@ -1,4 +1,4 @@
-"""Times and lengths as people say them."""
+"""Times, lengths and units as people say them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import xarray as xr
 
 from nowcast.cube import grid_step
 
-__all__ = ["beginning", "extent", "lead_texts"]
+__all__ = ["beginning", "extent", "lead_texts", "with_units"]
+
+
+def with_units(name: str, units: str) -> str:
+    """`rainfall (mm h-1)`; the name alone where there are no units."""
+    return name if units in ("", "1") else f"{name} ({units})"
 
 
 def lead_texts(lead_time: xr.DataArray) -> list[str]:

@@ -19,6 +19,7 @@ from nowcast.scaling import Scaler
 from nowcast.tensors import Batch
 from nowcast.verification.distribution import Knots, brier_sum, crps_sum, probability_at
 from nowcast.verification.events import counts, event_scores, exceeds
+from nowcast.verification.finishing import HIGHER
 from nowcast.verification.neighbourhood import fraction_sums, integral, window_sums
 from nowcast.verification.pixelwise import error_sums
 
@@ -127,9 +128,6 @@ _ADDED: dict[str, Callable[[_Frame, Monitor], tuple[float, ...]]] = {
     "fss": _neighbourhood,
 }
 """What one frame adds to the sums that a score is made of."""
-
-HIGHER = ("csi", "hss", "fss")
-"""Those of which more is better."""
 
 
 @dataclass(frozen=True)

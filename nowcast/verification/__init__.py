@@ -6,7 +6,7 @@ Scores add: `sums` keeps one row of sums per reference time, `finish` turns any 
 
 from __future__ import annotations
 
-from nowcast.verification.finishing import finish
+from nowcast.verification.finishing import HIGHER, LOWER, finish
 from nowcast.verification.inputs import inputs, lead_steps
 from nowcast.verification.persistence import persistence
 from nowcast.verification.score import score, sums
@@ -16,6 +16,8 @@ from nowcast.verification.thresholds import default_scales, default_thresholds, 
 from nowcast.verification.verdict import is_record, record, verdict
 
 __all__ = [
+    "HIGHER",
+    "LOWER",
     "default_scales",
     "default_thresholds",
     "finish",

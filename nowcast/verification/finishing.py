@@ -10,7 +10,11 @@ from nowcast.verification.pixelwise import correlation, psnr
 from nowcast.verification.spectrum import SOURCE, density_units
 from nowcast.verification.structure import WINDOW
 
-__all__ = ["finish"]
+__all__ = ["HIGHER", "LOWER", "finish"]
+
+HIGHER = frozenset({"psnr", "ssim", "correlation", "csi", "pod", "hss", "fss"})
+LOWER = frozenset({"mse", "mae", "crps", "brier", "far"})
+"""Scores of which more is better, and less; a bias is best where it is 0, or 1."""
 
 _DIMS = ("forecaster", "lead_time", "threshold", "scale", "probability_bin", "rank_bin", "wavenumber")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from nowcast.report.wording import beginning, extent, lead_texts
+from nowcast.report.wording import beginning, extent, lead_texts, with_units
 
 Maker = Callable[..., xr.DataArray]
 
@@ -26,3 +26,7 @@ def test_lead_times_are_minutes_or_seconds() -> None:
     leads = xr.DataArray(np.array([300_000, 5_400_000], "timedelta64[ms]").astype("timedelta64[ns]"), dims="lead_time")
     assert lead_texts(leads) == ["5 min", "90 min"]
     assert lead_texts(leads / 4) == ["75 s", "1350 s"]
+
+
+def test_units_stand_behind_a_name_where_there_are_any() -> None:
+    assert [with_units("rain", units) for units in ("mm h-1", "1", "")] == ["rain (mm h-1)", "rain", "rain"]
