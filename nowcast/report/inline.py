@@ -14,7 +14,7 @@ from nowcast.description import Description
 from nowcast.report.learning import learning_figure
 from nowcast.report.markup import Markup, tag
 from nowcast.report.tables import description_rows, leads_shown, score_columns
-from nowcast.report.wording import lead_texts
+from nowcast.report.wording import lead_texts, with_units
 
 __all__ = ["described", "moving", "scored", "trained"]
 
@@ -100,9 +100,9 @@ def _verdict(sentences: Sequence[str]) -> Markup:
 def _scores(scores: xr.Dataset) -> Markup:
     """A row per lead time and forecaster, the best of each score bold; all lead times on demand where they are many."""
     shown, every = leads_shown(scores), list(range(scores.sizes["lead_time"]))
-    units = str(scores.attrs.get("units", ""))
     cases = f", {int(scores['cases'].max())} forecast(s)" if "cases" in scores else ""
-    head = f"{scores.attrs.get('variable', '')}{f' ({units})' if units not in ('', '1') else ''}{cases}; bold: the best"
+    field = with_units(str(scores.attrs.get("variable", "")), str(scores.attrs.get("units", "")))
+    head = f"{field}{cases}; bold: the best"
     parts = [tag("p", head, class_="soft"), _table(scores, shown)]
     if len(shown) < len(every):
         parts.append(tag("details", tag("summary", f"All {len(every)} lead times"), _table(scores, every)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from nowcast import verification
@@ -72,8 +73,11 @@ def _scores(scores: xr.Dataset, of: str) -> list[str]:
     level = {"threshold": told["threshold"]} if told["threshold"] is not None else {}
     heads = ["lead", *(score.upper() for score in own), *(f"{AGAINST[s][0]} {against}" for s, against in columns)]
     rows = []
-    for at, lead in enumerate(sorted({each["lead_seconds"] for each in standings})):
-        ours = [f"{float(_of(scores[score], level).sel(forecaster=name).isel(lead_time=at)):.3g}" for score in own]
+    mine = [_of(scores[score], level).sel(forecaster=name) for score in own]
+    for at, lead in enumerate((scores["lead_time"].values / np.timedelta64(1, "s")).tolist()):
+        if not any(each["lead_seconds"] == lead for each in standings):
+            continue
+        ours = [f"{float(values.isel(lead_time=at)):.3g}" for values in mine]
         held = {(s["score"], s["against"]): s for s in standings if s["lead_seconds"] == lead}
         rows.append([_time(lead), *ours, *(_standing(held.get(column)) for column in columns)])
     note = f"MSE in ({units})²; " if units else ""

@@ -17,6 +17,7 @@ from nowcast.errors import InputError, printable
 from nowcast.report.film import Film, palette_of
 from nowcast.report.inline import moving
 from nowcast.report.pictures import frames_seen
+from nowcast.report.wording import with_units
 from nowcast.writers.animation import write_pictures
 from nowcast.writers.drawing import moment
 
@@ -200,7 +201,6 @@ def _animation(
     told: str,
     milliseconds: int,
 ) -> Animation:
-    units = str(field.attrs.get("units", ""))
     case = xr.DataArray(
         np.stack([np.asarray(values, "float32") for values in panels.values()]),
         dims=("forecaster", "lead_time", "y", "x"),
@@ -216,6 +216,6 @@ def _animation(
         attrs=field.attrs,
     )
     palette = palette_of(xr.Dataset({"field": case.expand_dims("case")}, attrs={"variable": str(field.name)}))
-    title = _name(field) + (f" ({units})" if units not in ("", "1") else "")
+    title = with_units(_name(field), str(field.attrs.get("units", "")))
     film = Film(case, palette, title, most=MOST_BYTES, stamps=stamps, milliseconds=milliseconds)
     return Animation(film, told)

@@ -23,6 +23,7 @@ from nowcast.report.figures import (
     scale_figures,
     skill_figures,
     style_of,
+    units_of,
 )
 from nowcast.report.film import MOST_BYTES, Film, palette_of
 from nowcast.report.known import Known, Part, sentences
@@ -30,6 +31,8 @@ from nowcast.report.learning import learning_figure
 from nowcast.report.markup import Markup, tag
 from nowcast.report.numbers import number_tables, score_sources
 from nowcast.report.splitting import split_line
+from nowcast.report.wording import with_units
+from nowcast.verification.verdict import main_threshold
 
 __all__ = ["page"]
 
@@ -110,13 +113,12 @@ def _keys(scores: xr.Dataset) -> Markup:
                 low, high = (float(last[f"mse_ratio_{end}"].sel(against=other)) for end in ("low", "high"))
                 told += f" ({low:.2f} to {high:.2f})" if np.isfinite([low, high]).all() else ""
             found.append((f"{own / theirs:.2f} ×", told))
-    if "csi" in scores and "threshold" in scores.dims:
-        level = scores["threshold"].values[min(1, scores.sizes["threshold"] - 1)]
+    level = main_threshold(scores)
+    if "csi" in scores and level is not None:
         values = last["csi"].sel(threshold=level)
         if np.isfinite(values).any():
             rest = ", ".join(f"{name} {number(float(values.sel(forecaster=name)))}" for name in names[1:])
-            units = str(scores.attrs.get("units", "")).replace("1", "", int(scores.attrs.get("units") == "1"))
-            text = f"CSI ≥ {number(float(level))} {units} {when}" + (f"; {rest}" if rest else "")
+            text = f"CSI ≥ {number(level)}{units_of(scores)} {when}" + (f"; {rest}" if rest else "")
             found.append((number(float(values.sel(forecaster=names[0]))), text))
     if "cases" in scores:
         count = int(scores["cases"].max())
@@ -160,7 +162,7 @@ def _cases(part: Part, of: str, most: int) -> Markup:
         return Markup("")
     units = str(cases["field"].attrs.get("units", ""))
     variable = str(cases["field"].attrs.get("long_name", cases.attrs.get("variable", "")))
-    label = variable + (f" ({units})" if units not in ("", "1") else "")
+    label = with_units(variable, units)
     palette = palette_of(cases)
     names = ", ".join(str(name) for name in cases["forecaster"].values)
     against = str(cases.attrs.get("against", "persistence"))

@@ -12,7 +12,7 @@ import xarray as xr
 
 from nowcast.cube import STEP_TOLERANCE, time_step, upright
 from nowcast.report.colours import MISSING, field_colours
-from nowcast.report.wording import beginning, extent, lead_texts
+from nowcast.report.wording import beginning, extent, lead_texts, with_units
 
 __all__ = ["frames_seen", "picture"]
 
@@ -107,13 +107,12 @@ def picture(
                 if row == 0:
                     place.set_title(f"+{texts[lead]}")
             axes[row, 0].set_ylabel(name)
-        units = observed.attrs.get("units", "1")
         figure.colorbar(
             image,
             cax=figure.add_axes(
                 (1 - (RIGHT - 0.15) / width, 0.1 + BOTTOM / tall, 0.2 / width, 0.8 - (TOP + BOTTOM) / tall)
             ),
-            label=str(observed.name) + (f" ({units})" if units not in ("", "1") else ""),
+            label=with_units(str(observed.name), str(observed.attrs.get("units", ""))),
             ticks=levels,
             extend="max",
         )

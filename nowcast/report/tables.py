@@ -14,7 +14,7 @@ from rich.table import Table
 
 from nowcast.description import Description
 from nowcast.errors import printable
-from nowcast.report.wording import lead_texts
+from nowcast.report.wording import lead_texts, with_units
 
 __all__ = [
     "Column",
@@ -44,13 +44,14 @@ def score_table(scores: xr.Dataset) -> Table:
     columns = score_columns(scores)
     leads = lead_texts(scores["lead_time"])
     shown = leads_shown(scores)
-    units = escape(printable(str(scores.attrs.get("units", ""))))
+    units = str(scores.attrs.get("units", ""))
     cases = int(scores["cases"].max()) if "cases" in scores else 0
     some = "" if len(shown) == len(leads) else f" at {len(shown)} of {len(leads)} lead times"
-    events = f"; CSI, FSS (side in pixels): at thresholds in {units or 'the field`s units'}"
+    events = f"; CSI, FSS (side in pixels): at thresholds in {units or 'the units of the field'}"
+    caption = f"*: the best of {cases} forecast(s){some}{events if 'threshold' in scores.dims else ''}"
     table = Table(
-        title=f"{escape(printable(str(scores.attrs.get('variable', ''))))} ({units})",
-        caption=f"*: the best of {cases} forecast(s){some}{events if 'threshold' in scores.dims else ''}",
+        title=escape(printable(with_units(str(scores.attrs.get("variable", "")), units))),
+        caption=escape(printable(caption)),
         title_justify="left",
         caption_justify="left",
         box=SIMPLE_HEAD,
@@ -123,10 +124,7 @@ def plain_table(rows: Sequence[Mapping[str, Any]], *, title: str) -> Table:
     for key in keys:
         table.add_column(escape(key.replace("_", " ")), justify="right")
     for row in rows:
-        cells = [row.get(key) for key in keys]
-        table.add_row(
-            *("" if cell is None else f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in cells)
-        )
+        table.add_row(*(_cell(row.get(key)) for key in keys))
     return table
 
 

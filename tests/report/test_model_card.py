@@ -97,6 +97,15 @@ def test_scores_stand_beside_each_baseline_with_their_intervals(made_scores: Mak
         assert row[column] == f"{float(ratio[at]):.2f} ({low} to {high})"
 
 
+def test_scores_are_those_of_their_own_lead_time_where_one_before_was_not_scored(made_scores: Maker) -> None:
+    scores = made_scores()
+    for name in scores.data_vars:
+        scores[name] = scores[name].where(scores["lead_time"] > scores["lead_time"][0])
+    rows = rows_of(model_card("a", [Part(scores)], known_of(), card_of(), settings=""), "lead")
+    assert [row[0] for row in rows] == ["10 min", "15 min", "20 min"]
+    assert [row[1] for row in rows] == [f"{float(value):.3g}" for value in scores["mse"][0, 1:]]
+
+
 def head_of(text: str) -> list[str]:
     return [cell.strip() for cell in text.split("\n| lead")[1].splitlines()[0].split("|")[:-1]]
 

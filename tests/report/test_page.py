@@ -121,6 +121,13 @@ def test_the_verdict_stands_first_a_line_for_each_that_it_says(made_scores: Make
     assert text.count("<li>" + lines[1]) == 1
 
 
+@pytest.mark.parametrize(("levels", "main"), [((0.1,), "0.1"), ((0.1, 1.0), "0.1"), ((0.1, 1.0, 5.0), "1")])
+def test_its_head_has_the_csi_that_the_verdict_is_of(made_scores: Maker, levels: tuple[float, ...], main: str) -> None:
+    text = page("A run", [Part(made_scores().sel(threshold=list(levels)))])
+    assert f"<span>CSI ≥ {main} mm h-1 at +20 min" in text
+    assert f"CSI ≥ {main} mm h-1 " in text.split("<header")[1].split('class="keys"')[0], "the verdict's"
+
+
 def test_several_cubes_follow_one_another(made_scores: Maker) -> None:
     text = page("Two", [Part(made_scores(), AUDIT), Part(made_scores("mse"), AUDIT)])
     assert "Errors by lead time, cube 1" in text

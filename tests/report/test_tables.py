@@ -106,6 +106,14 @@ def test_eighty_columns_hold_four_forecasters_and_many_lead_times() -> None:
     assert "6 of 24 lead times" in text
 
 
+def test_what_stands_in_a_plain_table_is_text() -> None:
+    rows = [{"trial": 1, "loss": 0.25, "model": "[red]a[/red]\x1b[31m"}, {"trial": 2, "ended": None}]
+    text = printed(report.plain_table(rows, title="trials"))
+    assert "[red]a[/red]\\x1b[31m" in text
+    assert "\x1b" not in text
+    assert "0.25" in text
+
+
 def test_the_description_is_told_with_what_fit_would_do(cube: xr.DataArray) -> None:
     plan = {
         "context": 4,
