@@ -11,7 +11,7 @@ import bz2
 import lzma
 import os
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from nowcast.errors import InputError, UnsafeError
 if TYPE_CHECKING:
     from zarr.core.buffer import Buffer
 
-__all__ = ["Judge", "codec_names", "refuse_pickle", "require_inside"]
+__all__ = ["Judge", "codec_names", "refuse_codecs", "require_inside"]
 
 SWELLING = 2
 SPARE_BYTES = 2**26
@@ -52,7 +52,23 @@ def require_inside(root: Path, place: Path) -> None:
         )
 
 
-def refuse_pickle(place: str, names: list[str]) -> None:
+def refuse_codecs(place: str, content: Mapping[str, Any]) -> None:
+    """Refuse what the metadata of an array say of its codecs.
+
+    Raises
+    ------
+    UnsafeError
+        They unpickle; or they pack twice, so that what is within could not be judged.
+    """
+    names = codec_names(content)
+    packed = [name for name in names if name in _BOUNDS]
+    if len(packed) > 1:
+        raise UnsafeError(
+            f"{place}: packed twice, which hides how large it becomes",
+            found=", ".join(packed),
+            needed="one compression",
+            next_step="ask its author for a store that is packed once",
+        )
     if any("pickle" in name for name in names):
         raise UnsafeError(
             f"{place}: holds pickled Python objects, which can run any program when read",
@@ -70,28 +86,30 @@ class Judge:
     label
         The store, for messages.
     arrays
-        The metadata of each array, by its name in the store.
+        The names of arrays in the store and their metadata; all that are there, since zarr may believe any of them.
     """
 
-    def __init__(self, label: str, arrays: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, label: str, arrays: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
         self._label = label
-        self._rules = {name: (_codec(content), _limit(content)) for name, content in arrays.items()}
+        self._rules: dict[str, set[tuple[str, int]]] = {}
+        for name, content in arrays:
+            codec = _codec(content)
+            if codec:
+                self._rules.setdefault(name, set()).add((codec, _limit(content)))
 
     async def __call__(self, key: str, given: Buffer | None) -> Buffer | None:
         """What was given, if it may be decoded."""
-        if self._rules.get(key.partition("/")[0], ("", None))[0] in _STREAMED:
+        if any(codec in _STREAMED for codec, _ in self._rules.get(key.partition("/")[0], ())):
             return await asyncio.to_thread(self.at_once, key, given)
         return self.at_once(key, given)
 
     def at_once(self, key: str, given: Buffer | None) -> Buffer | None:
         name, _, rest = key.partition("/")
-        codec, limit = self._rules.get(name, ("", None))
-        if given is None or limit is None or not rest or rest.rsplit("/", 1)[-1] in _METADATA:
+        if given is None or not rest or rest.rsplit("/", 1)[-1] in _METADATA:
             return given
-        bound = _BOUNDS.get(codec)
-        if bound is not None:
+        for codec, limit in self._rules.get(name, ()):
             data: Any = given.as_numpy_array().data if codec in _HEADED else given.to_bytes()
-            if bound(data, limit) > limit:
+            if _BOUNDS[codec](data, limit) > limit:
                 raise InputError(
                     f"{self._label}: damaged or hostile, {key} is larger than its array declares",
                     found=f"{len(data)} bytes that would decode to more than {limit / 1e6:.0f} MB",

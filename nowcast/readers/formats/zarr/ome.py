@@ -18,7 +18,7 @@ from nowcast.errors import InputError, UnsafeError
 from nowcast.readers.damage import parsing
 from nowcast.readers.formats.stacks import Stack, dataset_of, in_seconds, length_in_um, planes_of, reduced_dtype
 from nowcast.readers.formats.zarr.chunks import with_chunks_counted
-from nowcast.readers.formats.zarr.judging import codec_names, refuse_pickle, require_inside
+from nowcast.readers.formats.zarr.judging import refuse_codecs, require_inside
 from nowcast.readers.formats.zarr.metadata import content_of
 from nowcast.readers.options import Options
 from nowcast.sealing import check_store
@@ -189,11 +189,12 @@ def _array(folder: Path, dims: tuple[str, ...], attributes: dict[str, Any], opti
 
     from nowcast.readers.formats.zarr.stores import CarefulStore  # loads zarr
 
-    content = content_of(folder / "zarr.json") or content_of(folder / ".zarray")
-    if not content:
+    told = [content for name in ("zarr.json", ".zarray") if (content := content_of(folder / name))]
+    if not told:
         raise _damaged(folder, "no array")
-    refuse_pickle(str(folder), codec_names(content))
-    store = CarefulStore(folder.parent, arrays={folder.name: content})
+    for content in told:
+        refuse_codecs(str(folder), content)
+    store = CarefulStore(folder.parent, arrays=[(folder.name, content) for content in told])
     array = zarr.open_array(store=store, path=folder.name, mode="r")
     if array.ndim != len(dims) or 0 in array.shape or np.dtype(array.dtype).kind not in "biuf":
         raise _damaged(folder, f"an array of {array.dtype}, {array.shape}, and the axes {dims}")

@@ -11,7 +11,7 @@ import xarray as xr
 from nowcast.errors import InputError
 from nowcast.readers.damage import reading
 from nowcast.readers.formats.zarr.chunks import with_chunks_counted
-from nowcast.readers.formats.zarr.judging import codec_names, refuse_pickle, require_inside
+from nowcast.readers.formats.zarr.judging import refuse_codecs, require_inside
 from nowcast.readers.formats.zarr.metadata import content_of
 from nowcast.readers.options import Options
 from nowcast.sealing import check_store
@@ -40,7 +40,7 @@ class ZarrReader:
                 dataset = as_stored(store, consolidated=consolidated)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
-        unread = [name for name in arrays if name not in dataset.variables]
+        unread = sorted({name for name, _ in arrays if name not in dataset.variables and (path / name).is_dir()})
         if unread:
             raise _damaged(path, f"arrays {', '.join(unread)} cannot be opened")
         return with_chunks_counted(path, dataset, holes=options.missing == "nan")
@@ -100,8 +100,11 @@ def careful(path: Path) -> Any:
     return CarefulStore(path, arrays=_check_metadata(path))
 
 
-def _check_metadata(path: Path) -> dict[str, dict[str, Any]]:
-    """Refuse what would unpickle or leads out, and tell the arrays, before zarr leaves out those it does not like."""
+def _check_metadata(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Refuse what would unpickle or leads out, and tell the arrays, before zarr leaves out those it does not like.
+
+    Of one array there may be several metadata, of both versions and consolidated ones: each is told, by its name.
+    """
     for name in (*_METADATA, ".zattrs"):
         require_inside(path, path / name)
     kinds = {name: content_of(path / name) for name in (*_METADATA, ".zattrs") if (path / name).is_file()}
@@ -115,21 +118,22 @@ def _check_metadata(path: Path) -> dict[str, dict[str, Any]]:
             next_step=f"give the group: {parent} --variable {path.name}" if whole else "write it with xarray's to_zarr",
         )
     check_store(path, kinds.get("zarr.json"))
-    arrays: dict[str, dict[str, Any]] = {}
+    arrays = []
     for key, entry in _consolidated(kinds.get(".zmetadata", {})).items():
         require_inside(path, path / key)
-        refuse_pickle(str(path), codec_names(entry))
+        arrays.append((key.rpartition("/")[0], entry))
     subgroups = []
     for folder in sorted(entry for entry in path.iterdir() if entry.is_dir()):
+        told = {}
         for name in (".zarray", "zarr.json", ".zattrs", ".zgroup"):
             require_inside(path, folder / name)
-            if (folder / name).is_file():
-                arrays[str(folder)] = {**arrays.get(str(folder), {}), **content_of(folder / name)}
-        if (folder / ".zgroup").is_file() or arrays.get(str(folder), {}).get("node_type") == "group":
+            told[name] = content_of(folder / name)
+        arrays += [(folder.name, told[name]) for name in (".zarray", "zarr.json")]
+        if (folder / ".zgroup").is_file() or told["zarr.json"].get("node_type") == "group":
             subgroups.append(folder)
-    for place, content in arrays.items():
-        refuse_pickle(place, codec_names(content))
-    found = {Path(place).name: content for place, content in arrays.items() if "shape" in content}
+    for name, content in arrays:
+        refuse_codecs(str(path / name), content)
+    found = [(name, content) for name, content in arrays if "shape" in content]
     if not found and subgroups:
         raise InputError(
             f"{path}: this zarr group holds only groups",

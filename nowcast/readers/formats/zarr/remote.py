@@ -16,7 +16,7 @@ import xarray as xr
 from nowcast.errors import InputError, MachineError
 from nowcast.readers.damage import reading
 from nowcast.readers.finding import shown
-from nowcast.readers.formats.zarr.judging import codec_names, refuse_pickle
+from nowcast.readers.formats.zarr.judging import refuse_codecs
 from nowcast.readers.formats.zarr.reader import as_stored
 
 __all__ = ["open_remote"]
@@ -44,10 +44,9 @@ def open_remote(address: str) -> xr.Dataset:
 
     label = shown(address)
     found, consolidated = _metadata(address, label)
-    for name, content in found.items():
-        refuse_pickle(f"{label}/{name}", codec_names(content))
-    arrays = {name: content for name, content in found.items() if "shape" in content}
-    store = RemoteStore.judging(address, label, arrays)
+    for name, content in found:
+        refuse_codecs(f"{label}/{name}", content)
+    store = RemoteStore.judging(address, label, found)
     with reading(label):
         dataset = as_stored(store, consolidated=consolidated)
     for key, variable in dataset.variables.items():
@@ -71,11 +70,8 @@ def _files(address: str, label: str) -> tuple[Any, str]:
     return files, place.rstrip("/")
 
 
-def _metadata(address: str, label: str) -> tuple[dict[str, dict[str, Any]], bool]:
-    """Of the group ("") and of each array by name, and whether the store has all of it in one place.
-
-    By listing, and from what is consolidated.
-    """
+def _metadata(address: str, label: str) -> tuple[list[tuple[str, dict[str, Any]]], bool]:
+    """All metadata of arrays, listed ones and consolidated ones, by name; and whether zarr goes by the latter."""
     files, place = _files(address, label)
     top = {name: content for name in _ROOT if (content := _fetched(files, f"{place}/{name}", label)) is not None}
     if not top:
@@ -85,21 +81,20 @@ def _metadata(address: str, label: str) -> tuple[dict[str, dict[str, Any]], bool
     group = top.get("zarr.json", top.get(".zgroup", {}))
     if group.get("node_type") == "array":
         raise InputError(f"{label}: a single zarr array without coordinates, not a group", next_step="give its group")
-    found = {"": group}
+    found = []
     inside = group.get("consolidated_metadata") or {}
     for key, content in {**top.get(".zmetadata", {}).get("metadata", {}), **inside.get("metadata", {})}.items():
         name, _, kind = key.rpartition("/") if ".z" in key else (key, "", ".zarray")
         if isinstance(content, dict) and kind in _ARRAY and name:
-            found[name] = content
+            found.append((name, content))
     try:
         names = [PurePosixPath(entry).name for entry in files.ls(place, detail=False)]
     except (OSError, NotImplementedError, ValueError):
         names = []
-    for name in names:
-        for kind in _ARRAY:
-            if name not in _ROOT and (content := _fetched(files, f"{place}/{name}/{kind}", label)) is not None:
-                found[name] = content
-    if len(found) < 2:
+    listed = [(name, kind) for name in names if name not in _ROOT for kind in _ARRAY]
+    fetched = ((name, _fetched(files, f"{place}/{name}/{kind}", label)) for name, kind in listed)
+    found += [(name, content) for name, content in fetched if content is not None]
+    if not found:
         raise InputError(
             f"{label}: its arrays cannot be listed there, and it has no consolidated metadata",
             next_step="zarr.consolidate_metadata(store), by whoever publishes it",

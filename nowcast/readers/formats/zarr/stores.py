@@ -27,14 +27,14 @@ class CarefulStore(LocalStore):
     Parameters
     ----------
     arrays
-        The metadata of each array (`.zarray`, or `zarr.json`), by its name in the store.
+        As `Judge` takes them.
     """
 
     def __init__(
-        self, root: Path | str, *, arrays: Mapping[str, Mapping[str, Any]] | None = None, read_only: bool = True
+        self, root: Path | str, *, arrays: Iterable[tuple[str, Mapping[str, Any]]] = (), read_only: bool = True
     ) -> None:
         super().__init__(root, read_only=read_only)
-        self._judge = Judge(str(self.root), arrays or {})
+        self._judge = Judge(str(self.root), arrays)
         self._inside: set[str] = set()
 
     async def get(
@@ -68,8 +68,8 @@ class RemoteStore(FsspecStore):
     _judge: Judge
 
     @classmethod
-    def judging(cls, address: str, label: str, arrays: Mapping[str, Mapping[str, Any]]) -> Self:
-        """The store at an address; `label` names it in messages, `arrays` is the metadata of each array by its name."""
+    def judging(cls, address: str, label: str, arrays: Iterable[tuple[str, Mapping[str, Any]]]) -> Self:
+        """The store at an address; `label` names it in messages, `arrays` are as `Judge` takes them."""
         store: Any = cls.from_url(address, read_only=True)
         store._judge = Judge(label, arrays)
         made: Self = store

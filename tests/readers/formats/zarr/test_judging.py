@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nowcast.errors import UnsafeError
-from nowcast.readers.formats.zarr.judging import codec_names, require_inside
+from nowcast.readers.formats.zarr.judging import codec_names, refuse_codecs, require_inside
 
 
 def test_codecs_are_found_within_shards_too() -> None:
@@ -16,6 +16,16 @@ def test_codecs_are_found_within_shards_too() -> None:
     assert codec_names({"codecs": [shard]}) == ["sharding_indexed", "bytes", "pickle"]
     assert codec_names({"filters": [{"id": "delta"}], "compressor": None}) == ["delta"]
     assert codec_names({"codecs": "bytes", "filters": 3}) == []
+
+
+def test_what_is_packed_twice_is_refused() -> None:
+    refuse_codecs("a.zarr/rain", {"codecs": [{"name": "bytes"}, {"name": "zstd"}, {"name": "crc32c"}]})
+    for content in (
+        {"filters": [{"id": "zlib"}], "compressor": {"id": "zstd"}},
+        {"codecs": [{"name": "bytes"}, {"name": "zstd"}, {"name": "gzip"}]},
+    ):
+        with pytest.raises(UnsafeError, match=r"a.zarr/rain: packed twice"):
+            refuse_codecs("a.zarr/rain", content)
 
 
 def test_places_within_and_without(tmp_path: Path) -> None:

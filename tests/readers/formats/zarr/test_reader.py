@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,29 @@ def test_pickled_objects_are_refused(tmp_path: Path) -> None:
     (path / "label" / ".zarray").write_text(json.dumps(content))
     with pytest.raises(UnsafeError, match="pickled"):
         open_cube(path)
+
+
+@pytest.mark.parametrize("beside", [".zattrs", "zarr.json", ".zgroup"])
+def test_what_stands_beside_an_arrays_metadata_does_not_hide_its_codecs(beside: str, tmp_path: Path) -> None:
+    path = store(tmp_path / "a.zarr", 2)
+    place = path / "rain" / ".zarray"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"compressor": {"id": "pickle"}}))
+    other = path / "rain" / beside
+    held = json.loads(other.read_text()) if other.is_file() else {}
+    other.write_text(json.dumps(held | {"compressor": None, "filters": None}))
+    with pytest.raises(UnsafeError, match="pickled"):
+        open_cube(path)
+
+
+def test_a_chunk_that_swells_is_refused_whatever_the_attributes_say(tmp_path: Path) -> None:
+    path = store(tmp_path / "a.zarr", 2)
+    place = path / "rain" / ".zarray"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"compressor": {"id": "zlib", "level": 1}}))
+    (path / "rain" / "2.0.0").write_bytes(zlib.compress(bytes(2**27), 1))
+    other = path / "rain" / ".zattrs"
+    other.write_text(json.dumps(json.loads(other.read_text()) | {"compressor": None}))
+    with pytest.raises(InputError, match=r"damaged or hostile, rain/2.0.0 is larger"):
+        open_cube(path)[2].compute()
 
 
 def test_an_array_inside_a_group_points_to_the_group(tmp_path: Path) -> None:

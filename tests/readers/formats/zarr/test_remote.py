@@ -167,6 +167,16 @@ def test_pickled_objects_are_refused(tmp_path: Path, cube_maker: Maker) -> None:
         nowcast.open_cube(f"file://{tmp_path}/a.zarr", remote=True)
 
 
+def test_consolidated_metadata_are_judged_too(tmp_path: Path, cube_maker: Maker) -> None:
+    store = tmp_path / "a.zarr"
+    cube_maker((4, 1, 8, 8))[:, 0].drop_vars("crs").to_dataset().to_zarr(store, consolidated=True, zarr_format=2)
+    content = json.loads((store / ".zmetadata").read_text())
+    content["metadata"]["rain_rate/.zarray"]["filters"] = [{"id": "pickle"}]
+    (store / ".zmetadata").write_text(json.dumps(content))
+    with pytest.raises(UnsafeError, match="rain_rate: holds pickled Python objects"):
+        nowcast.open_cube(f"file://{store}", remote=True)
+
+
 def test_absent_chunks_are_told(memory: str) -> None:
     files = fsspec.filesystem("memory")
     files.rm(next(path for path in files.find("/radar.zarr/rain_rate") if "/c/" in path))

@@ -56,7 +56,7 @@ def given(store: CarefulStore, key: str) -> bytes | None:
 @pytest.mark.parametrize("codec", PACKED)
 def test_a_chunk_is_given_if_it_is_what_was_declared(codec: str, version: int, tmp_path: Path) -> None:
     (tmp_path / "rain").mkdir()
-    store = CarefulStore(tmp_path, arrays={"rain": metadata(codec, version)})
+    store = CarefulStore(tmp_path, arrays=[("rain", metadata(codec, version))])
     packed = PACKED[codec](HONEST)
     (tmp_path / "rain" / "0").write_bytes(packed)
     assert given(store, "rain/0") == packed
@@ -71,7 +71,7 @@ def test_a_chunk_is_given_if_it_is_what_was_declared(codec: str, version: int, t
 @pytest.mark.parametrize("codec", PACKED)
 def test_a_damaged_chunk_is_left_to_its_codec(codec: str, tmp_path: Path) -> None:
     (tmp_path / "rain").mkdir()
-    store = CarefulStore(tmp_path, arrays={"rain": metadata(codec, 2)})
+    store = CarefulStore(tmp_path, arrays=[("rain", metadata(codec, 2))])
     packed = PACKED[codec](HONEST)
     for damaged in (b"", packed[:3], packed[: len(packed) // 2], packed[:200] + bytes(50) + packed[250:]):
         (tmp_path / "rain" / "0").write_bytes(damaged)
@@ -80,7 +80,7 @@ def test_a_damaged_chunk_is_left_to_its_codec(codec: str, tmp_path: Path) -> Non
 
 def test_several_streams_in_one_chunk_are_added_up(tmp_path: Path) -> None:
     (tmp_path / "rain").mkdir()
-    store = CarefulStore(tmp_path, arrays={"rain": metadata("bz2", 2)})
+    store = CarefulStore(tmp_path, arrays=[("rain", metadata("bz2", 2))])
     (tmp_path / "rain" / "0").write_bytes(bz2.compress(bytes(2**22)) * 40)
     with pytest.raises(InputError, match="larger than its array declares"):
         given(store, "rain/0")
