@@ -5,6 +5,7 @@ Each field is a keyword of `open_cube`, a flag of every verb that reads, and a s
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
@@ -195,6 +196,9 @@ def _text(value: Any) -> str:
 
 def _numbers(flag: str, value: Any, needed: str) -> list[float]:
     try:
-        return [float(part) for part in _text(value).split(",")]
+        numbers = [float(part) for part in _text(value).split(",")]
     except ValueError:
-        raise _unlike(flag, _text(value), needed) from None
+        numbers = []
+    if not numbers or not all(map(math.isfinite, numbers)):
+        raise _unlike(flag, _text(value), needed)
+    return numbers

@@ -64,7 +64,17 @@ def _like(cube: xr.DataArray, values: Any, attrs: dict[Any, Any] | None = None) 
 
 def _masked(cube: xr.DataArray, value: float) -> xr.DataArray:
     """Missing where the value is; integers without packing become floats, and it their fill code."""
-    dtype = cube.dtype if cube.dtype.kind == "f" else np.result_type(cube.dtype, np.float32)
+    if cube.dtype.kind == "f":
+        dtype, held = cube.dtype, abs(value) <= float(np.finfo(cube.dtype).max)
+    else:
+        dtype, limits = np.result_type(cube.dtype, np.float32), np.iinfo("u1" if cube.dtype.kind == "b" else cube.dtype)
+        held = value.is_integer() and limits.min <= value <= limits.max
+    if not held:
+        raise InputError(
+            f"{label(cube)}: --missing-value {value:g}: no pixel can be that",
+            found=f"values of {cube.dtype}",
+            needed="a value that stands in the field, in its units",
+        )
     values = cube.astype(dtype).where(cube != cube.dtype.type(value)).data
     result = _like(cube, values, {**cube.attrs, "declared_missing_value": value})
     packing = dict(cube.encoding)
@@ -134,7 +144,10 @@ def _in_classes(cube: xr.DataArray, codes: list[int]) -> xr.DataArray:
 
 
 def _rain(cube: xr.DataArray, a: float, b: float) -> xr.DataArray:
-    """R = (10^(dBZ / 10) / a)^(1 / b) in mm h-1 (Marshall and Palmer 1948, doi:10.1175/1520-0469(1948)005)."""
+    """R = (10^(dBZ / 10) / a)^(1 / b) in mm h-1 by Marshall and Palmer 1948.
+
+    https://doi.org/10.1175/1520-0469(1948)005<0165:TDORWS>2.0.CO;2
+    """
     units = spelled(cube.attrs.get("units"))
     if units is None or units.lower() != "dbz":
         raise InputError(

@@ -105,3 +105,11 @@ def test_a_model_remembers_what_holds_for_its_kind_of_files() -> None:
 def test_no_model_leads_to_a_file_of_colours() -> None:
     assert Options(colour_table="/etc/passwd").remembered() == {}
     assert Options(colour_table="table.csv").remembered() == {}
+
+
+def test_numbers_are_finite() -> None:
+    for told in ("nan", "inf", float("nan")):
+        with pytest.raises(InputError, match="--missing-value"):
+            Options(missing_value=told).stands_for_missing()  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="--zr"):
+        Options(zr="nan,1.5").marshall_palmer()

@@ -33,6 +33,13 @@ def test_a_value_can_be_declared_missing_and_stays_so_in_the_file(cube_maker: Ma
     np.testing.assert_array_equal(open_cube(tmp_path / "a.nc").values, masked.values)
 
 
+@pytest.mark.parametrize(("dtype", "value"), [("uint8", -1), ("uint8", 0.5), ("int16", 1e9), ("float32", 1e40)])
+def test_a_value_that_the_field_cannot_hold_stands_for_nothing(dtype: str, value: float, cube_maker: Maker) -> None:
+    cube = cube_maker((1, 1, 1, 3), values=np.array([0, 3, 255], dtype).reshape(1, 1, 1, 3))
+    with pytest.raises(InputError, match=f"--missing-value .* no pixel can be that(?s:.*){dtype}"):
+        shaped(cube, Options(missing_value=value))
+
+
 def test_a_value_is_the_decoded_one(cube_maker: Maker) -> None:
     cube = cube_maker((1, 1, 1, 3), values=np.array([-32.0, 0.0, 8.0], "float32").reshape(1, 1, 1, 3))
     cube.encoding = {"dtype": np.dtype("uint8"), "scale_factor": 0.5, "add_offset": -32.0}
