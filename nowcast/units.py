@@ -17,8 +17,8 @@ __all__ = ["CONVERTED_FROM", "conversion", "in_units", "is_rain", "rain_rate_of_
 CONVERTED_FROM = "converted_from"
 """The attribute in which a cube in other units than its source's remembers what it was, and the factor."""
 
-RAIN_WORDS = ("rain", "precip", "snowfall")
-"""How words of a rain-like field's name begin."""
+_RAIN_WORDS = re.compile(r"rain|precip(?!itable)|snowfall")
+"""How words of a rain-like field's name begin; precipitable water is vapour in the air."""
 
 # 1 mm of water on a square metre is 1 kg.
 RATES = {"mm h-1": 1.0, "kg m-2 h-1": 1.0, "mm s-1": 3600.0, "kg m-2 s-1": 3600.0, "m s-1": 3.6e6}
@@ -40,17 +40,20 @@ def spelled(units: Any) -> str | None:
 def is_rain(cube: xr.DataArray) -> bool:
     """Whether the standard name, or the variable's name where there is none, speaks of rain or snow."""
     words = re.split("[^a-z]+", str(cube.attrs.get("standard_name") or cube.name).lower())
-    return any(word.startswith(RAIN_WORDS) for word in words)
+    return any(_RAIN_WORDS.match(word) for word in words)
 
 
 def rain_rate_of_one(cube: xr.DataArray) -> float | None:
     """What one unit of a rain field is in mm h-1, amounts per time step included; None if it is no rain field.
 
-    Without a standard name, units of rain alone make a rain field; metres (of a wind, of a depth) do not.
+    Without a standard name, units of rain alone make a rain field; metres (of a wind, of a depth) do not, and kg m-2
+    (of water in the air, of snow) only by a name of rain.
     """
     units = spelled(cube.attrs.get("units"))
     named = cube.attrs.get("standard_name") is not None
-    if units is None or (named and not is_rain(cube)) or (not named and units in {"m", "m s-1"}):
+    if units is None or ((named or units == "kg m-2") and not is_rain(cube)):
+        return None
+    if not named and units in {"m", "m s-1"}:
         return None
     if units in RATES:
         return RATES[units]

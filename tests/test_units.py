@@ -45,6 +45,7 @@ def test_other_units_stay_other_units() -> None:
         ("total_precipitation", "m", "1h", None),
         ("precipitation", "mm/5min", "5min", 12.0),
         ("precipitation", None, "5min", None),
+        ("vil", "kg m-2", "5min", None),
     ],
 )
 def test_what_one_unit_is_in_millimetres_an_hour(
@@ -60,7 +61,9 @@ def test_a_standard_name_makes_rain_of_metres(cube_maker: Maker, units: str, one
     assert rain_rate_of_one(cube_maker(name="tp", units=units)) == pytest.approx(one)
 
 
-@pytest.mark.parametrize("name", ["wind_speed", "brain_slice", "terrain_height", "training_mask", "dem"])
+@pytest.mark.parametrize(
+    "name", ["wind_speed", "brain_slice", "terrain_height", "training_mask", "dem", "precipitable_water"]
+)
 def test_what_only_sounds_like_rain_is_none(cube_maker: Maker, name: str) -> None:
     cube = cube_maker(name=name, units="m s-1")
     cube.attrs["standard_name"] = name
