@@ -183,10 +183,11 @@ def time_step(cube: xr.DataArray) -> float | None:
     seconds, same = _steps(cube)
     if not same.any():
         return None
-    values, counts = np.unique(np.round(seconds[same], 3), return_counts=True)
+    digits = max(3, 3 - math.floor(math.log10(max(float(np.median(seconds[same])), 1e-9))))
+    values, counts = np.unique(np.round(seconds[same], digits), return_counts=True)
     nearest = float(values[counts.argmax()])
     near = np.abs(seconds[same] - nearest) <= STEP_TOLERANCE * nearest
-    return float(np.round(np.median(seconds[same][near]), 6))
+    return float(np.round(np.median(seconds[same][near]), max(6, digits)))
 
 
 def runs(cube: xr.DataArray) -> list[Run]:
@@ -277,6 +278,7 @@ def upright(cube: xr.DataArray) -> tuple[slice, slice]:
             if axis not in coord.dims or not (told in _MAP_AXES[axis] or by_units) or coord.sizes[axis] < 2:
                 continue
             values = coord.mean([dim for dim in coord.dims if dim != axis]).values
-            taken[axis] = slice(None, None, -1 if (values[-1] > values[0]) == falls else 1)
+            rises = np.median(np.diff(values)) > 0  # not by the ends: between them may lie the date line
+            taken[axis] = slice(None, None, -1 if rises == falls else 1)
             break
     return taken["y"], taken["x"]

@@ -102,6 +102,7 @@ def test_the_time_step_is_the_commonest_distance_whatever_the_clock_jitters(cube
 
 def test_a_step_below_a_second_is_kept(cube: xr.DataArray) -> None:
     assert cubes.time_step(at(cube, 0.04 * np.arange(12))) == 0.04
+    assert cubes.time_step(at(cube, 0.0002 * np.arange(12))) == 0.0002
 
 
 def test_dropped_frames_are_gaps_and_end_runs(cube: xr.DataArray) -> None:
@@ -217,5 +218,8 @@ def test_north_is_up_and_rows_of_a_picture_stay(cube: xr.DataArray, attrs: dict[
 def test_east_is_right_and_fields_of_two_dims_tell_too(cube: xr.DataArray) -> None:
     assert cubes.upright(cube.isel(x=slice(None, None, -1)))[1] == slice(None, None, -1)
     lat = np.add.outer(np.arange(8.0), np.zeros(10))
+    beyond = [176, 177, 178, 179, 180, -179, -178, -177, -176, -175]
+    degrees = {"units": "degrees_east", "standard_name": "longitude"}
+    assert cubes.upright(cube.assign_coords(x=("x", beyond, degrees)))[1] == slice(None, None, 1)
     curved = cube.drop_vars(["y", "x"]).assign_coords(lat=(("y", "x"), lat, {"standard_name": "latitude"}))
     assert cubes.upright(curved) == (slice(None, None, -1), slice(None))
