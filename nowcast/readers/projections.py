@@ -18,11 +18,20 @@ with contextlib.suppress(ImportError):
         # eccodes brings a PROJ of its own: loaded before pyproj's, it makes the process abort at pyproj's first use.
         import pyproj  # noqa: F401
 
-__all__ = ["centres", "geographic_axes", "grid_mapping_of", "is_geographic", "projected", "projected_axes"]
+__all__ = [
+    "centres",
+    "geographic_axes",
+    "grid_mapping_of",
+    "is_geographic",
+    "plane_units",
+    "projected",
+    "projected_axes",
+]
 
 _LENGTH = re.compile(r"\+(a|b|R|x_0|y_0|h)=([-+0-9.eE]+)")
 _IN_KILOMETRES = re.compile(r"\+(?:a|R)=(\d{4}(?:\.\d*)?)(?=\s|$)")
 _UNITS = re.compile(r"\+(?:units|to_meter)=\S*")
+_SPELLED = {"metre": "m", "kilometre": "km"}
 _NO_GRIDS = re.compile(r"\+?nadgrids=@null(?=[\s\"]|$)")
 _NUMBERED = re.compile(r"(?:\+?init=)?(epsg|esri):(\d+)", re.IGNORECASE)
 _OPENS_FILES = re.compile(r"\b(?:init|\w*grids|\w*file|model|catalog)\s*=|parameter_?file|proj=pipeline", re.IGNORECASE)
@@ -82,6 +91,19 @@ def projected(text: Any, lon: Any, lat: Any, *, label: str) -> tuple[np.ndarray,
 def is_geographic(text: Any, *, label: str) -> bool:
     """Whether its plane is that of longitudes and latitudes."""
     return bool(_crs(text, label).is_geographic)
+
+
+def plane_units(text: Any, *, label: str) -> str | None:
+    """The unit of its x and y, as UDUNITS spells it (`m`, `US_survey_foot`); None of a plane in degrees.
+
+    Raises
+    ------
+    InputError, MachineError, UnsafeError
+        What `grid_mapping_of` refuses.
+    """
+    crs = _crs(text, label)
+    name = str(crs.axis_info[0].unit_name) if crs.axis_info and not crs.is_geographic else None
+    return name and _SPELLED.get(name, name.replace(" ", "_"))
 
 
 def projected_axes(y: np.ndarray, x: np.ndarray, *, units: str = "m") -> dict[str, xr.Variable]:

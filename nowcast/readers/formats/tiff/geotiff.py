@@ -22,13 +22,17 @@ from nowcast.readers.formats.tiff.pages import damaged, is_tiff, pages_of
 from nowcast.readers.formats.tiff.planes import opened
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
-from nowcast.readers.projections import grid_mapping_of
+from nowcast.readers.projections import grid_mapping_of, plane_units
 
 __all__ = ["GeoTIFFReader"]
 
 _SCALE, _TIEPOINT, _MATRIX, _KEYS, _GDAL, _NODATA = 33550, 33922, 34264, 34735, 42112, 42113
 _ITEM = re.compile(r'<Item\s+name="([^"]*)"([^>]*)>([^<]*)</Item>')
+_TIME = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d)(?::?(\d\d))?Z?")
 _NESTED = 3
+_LINEAR_UNITS = {9001: "m", 9002: "foot", 9003: "US_survey_foot", 9036: "km"}
+"""Of ProjLinearUnitsGeoKey, by their names in UDUNITS."""
+
 _CORNER, _CENTRE = 1, 2
 """GTRasterTypeGeoKey: whether a tie point means the corner of a pixel or its centre."""
 
@@ -44,6 +48,7 @@ class _Raster:
     transform: tuple[float, float, float, float]
     crs: int | str | None
     geographic: bool
+    plane_units: str | None
     said: dict[str, str] = field(default_factory=dict)
     units: str = ""
     nodata: float | None = None
@@ -78,14 +83,15 @@ class GeoTIFFReader:
         dims = names if raster.bands == 1 else ("channel", *names)
         name, attrs = _meaning(raster)
         coords: dict[str, xr.Variable] = {
-            axis: xr.Variable((axis,), centre, _axis_attrs(axis)) for axis, centre in zip(names, (y, x), strict=True)
+            axis: xr.Variable((axis,), centre, _axis_attrs(axis, raster.plane_units))
+            for axis, centre in zip(names, (y, x), strict=True)
         }
         if raster.crs is not None:
             coords["crs"] = grid_mapping_of(raster.crs, label=str(path))
             attrs["grid_mapping"] = "crs"
-        moment = next((raster.said[key] for key in raster.said if "time" in key), "")
-        found = re.fullmatch(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d)(?::?(\d\d))?Z?", moment.strip())
-        if found:
+        moments = [_TIME.fullmatch(text.strip()) for key, text in raster.said.items() if "time" in key]
+        found = next((moment for moment in moments if moment), None)
+        if found is not None:
             y_, m, d, hour, minute, second = (part or "00" for part in found.groups())
             coords["time"] = xr.Variable((), np.datetime64(f"{y_}-{m}-{d}T{hour}:{minute}:{second}", "ns"))
             coords["time"].attrs["standard_name"] = "time"
@@ -99,7 +105,9 @@ def _described(path: Path) -> _Raster:
         page = file.pages.first
         tags = {tag.code: tag.value for tag in page.tags}
         keys = _keys(tags[_KEYS])
+        crs = _crs(keys)
         said, units = _metadata(str(tags.get(_GDAL, "")))
+        _require_one_scale(path, str(tags.get(_GDAL, "")))
         nodata = tags.get(_NODATA, said.get("nodata"))
         if page.axes not in ("YX", "YXS", "SYX"):
             raise InputError(f"{path}: a raster of unknown axes", found=page.axes, needed="Y and X, and bands")
@@ -110,8 +118,9 @@ def _described(path: Path) -> _Raster:
             dtype=np.dtype(page.dtype or "u1"),
             axes=page.axes,
             transform=_transform(path, tags, keys),
-            crs=_crs(keys),
+            crs=crs,
             geographic=keys.get(1024) == 2,
+            plane_units=_plane_units(path, keys, crs),
             said=said,
             units=units,
             nodata=None if nodata is None else float(str(nodata).strip("\0 ")),
@@ -127,6 +136,12 @@ def _keys(directory: Any) -> dict[int, int]:
 def _crs(keys: dict[int, int]) -> int | None:
     code = keys.get(3072) if keys.get(1024) == 1 else keys.get(2048)
     return code if code is not None and code not in (0, 32767) else None
+
+
+def _plane_units(path: Path, keys: dict[int, int], crs: int | None) -> str | None:
+    if keys.get(3076) in _LINEAR_UNITS:
+        return _LINEAR_UNITS[keys[3076]]
+    return None if crs is None else plane_units(crs, label=str(path))
 
 
 def _transform(path: Path, tags: dict[int, Any], keys: dict[int, int]) -> tuple[float, float, float, float]:
@@ -162,6 +177,21 @@ def _metadata(text: str) -> tuple[dict[str, str], str]:
     return said, units or said.get("units", "")
 
 
+def _require_one_scale(path: Path, text: str) -> None:
+    told: dict[str, set[str]] = {}
+    for name, more, value in _ITEM.findall(text):
+        if "sample=" in more and name.lower() in ("scale", "offset"):
+            told.setdefault(name.lower(), set()).add(value.strip())
+    unlike = {name: values for name, values in told.items() if len(values) > 1}
+    if unlike:
+        raise InputError(
+            f"{path}: its bands differ in {' and '.join(unlike)}",
+            found="; ".join(f"{name} {', '.join(sorted(values))}" for name, values in unlike.items()),
+            needed="one scale and offset for all bands",
+            next_step=f"gdal_translate -unscale -ot Float32 {path.name} {path.stem}_unscaled.tif",
+        )
+
+
 def _meaning(raster: _Raster) -> tuple[str, dict[str, Any]]:
     said = raster.said
     long_name = said.get("quantity") or said.get("long_name") or said.get("description") or "raster"
@@ -183,11 +213,12 @@ def _meaning(raster: _Raster) -> tuple[str, dict[str, Any]]:
     return name, {key: value for key, value in attrs.items() if value != ""}
 
 
-def _axis_attrs(axis: str) -> dict[str, str]:
+def _axis_attrs(axis: str, units: str | None) -> dict[str, str]:
     if axis in ("lat", "lon"):
         long, letter = ("latitude", "north") if axis == "lat" else ("longitude", "east")
         return {"units": f"degrees_{letter}", "standard_name": long}
-    return {"units": "m", "standard_name": f"projection_{axis}_coordinate"}
+    named = {"standard_name": f"projection_{axis}_coordinate"}
+    return named if units is None else {"units": units, **named}
 
 
 def _load(path: Path, raster: _Raster, _first: int, _stop: int) -> np.ndarray:

@@ -96,3 +96,27 @@ def test_the_real_composite(shared_data: Path) -> None:
     assert np.diff(cube["x"].values)[0] == pytest.approx(250.00401887)
     assert np.diff(cube["y"].values)[0] == pytest.approx(-250.01398393)
     assert cube["crs"].attrs["projected_crs_name"] == "ETRS89 / TM35FIN(E,N)"
+
+
+def test_feet_stay_feet_and_are_called_so(tmp_path: Path) -> None:
+    cube = open_cube(write(tmp_path / "r_202605011200.tif", epsg=2263))
+    assert cube["x"].attrs["units"] == cube["y"].attrs["units"] == "US_survey_foot"
+    assert cube["x"].values[0] == 1125
+
+
+def test_bands_of_several_scales_are_not_read_by_the_first(tmp_path: Path) -> None:
+    items = "".join(
+        f'<Item name="SCALE" sample="{band}" role="scale">{scale}</Item>' for band, scale in enumerate((0.1, 0.5))
+    )
+    more = [(42112, "s", 0, f"<GDALMetadata>{items}</GDALMetadata>", True)]
+    path = write(tmp_path / "r_202605011200.tif", np.stack([VALUES, VALUES], axis=-1), more=more)
+    with pytest.raises(InputError, match="bands differ in scale"):
+        open_cube(path)
+
+
+def test_the_time_is_the_one_that_is_a_time(tmp_path: Path) -> None:
+    text = (
+        '<GDALMetadata><Item name="Integration time">60</Item><Item name="Time">2026-05-01T12:05</Item></GDALMetadata>'
+    )
+    cube = open_cube(write(tmp_path / "a.tif", more=[(42112, "s", 0, text, True)]))
+    assert str(cube["time"].values[0])[:16] == "2026-05-01T12:05"
