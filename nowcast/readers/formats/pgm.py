@@ -65,8 +65,9 @@ class PGMReader:
         coords = _axes(path, header)
         if "obstime" in said:
             coords["time"] = xr.Variable((), _moment(path, said["obstime"]), {"standard_name": "time"})
+        mapping = {"grid_mapping": "crs"} if "crs" in coords else {}
         if said.get("param") != "CorrectedReflectivity":
-            attrs = {"long_name": said.get("param", "grey level"), "units": "1"}
+            attrs = {"long_name": said.get("param", "grey level"), "units": "1", **mapping}
             return xr.Dataset({"grey_level": (("y", "x"), values, attrs)}, coords=coords)
         reflectivity: dict[str, Any] = {
             "units": "dBZ",
@@ -77,9 +78,7 @@ class PGMReader:
             "_FillValue": dtype.type(NODATA),
             "no_echo_value": NO_ECHO,
         }
-        if "crs" in coords:
-            reflectivity["grid_mapping"] = "crs"
-        return xr.Dataset({"reflectivity": (("y", "x"), values, reflectivity)}, coords=coords)
+        return xr.Dataset({"reflectivity": (("y", "x"), values, reflectivity | mapping)}, coords=coords)
 
 
 def _opened(path: Path) -> BinaryIO:

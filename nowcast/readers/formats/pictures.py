@@ -84,7 +84,9 @@ class _Load:
 
 def _values(picture: Image.Image, rgb: bool) -> np.ndarray:
     if not rgb and picture.mode in _DEEP:
-        return np.asarray(picture).astype(_DEEP[picture.mode])
+        values = np.asarray(picture).astype(_DEEP[picture.mode])
+        code = picture.info.get("transparency")
+        return values if code is None else np.where(values == code, np.float32("nan"), values.astype("float32"))
     if not _is_transparent(picture):
         return np.asarray(picture.convert("RGB" if rgb else "L"))
     solid = picture.convert("RGBA")

@@ -8,6 +8,7 @@ import pytest
 from pyproj import Proj
 
 from nowcast import open_cube
+from nowcast.cube import grid_mapping
 from nowcast.errors import InputError
 
 VALUES = np.array([[0, 64, 65, 255], [10, 100, 200, 254], [1, 2, 3, 4]], dtype="uint8")
@@ -58,6 +59,14 @@ def test_no_echo_is_no_rain(tmp_path: Path) -> None:
     assert rain[0, 0] == 0
     assert rain[0, 1] == pytest.approx((1 / 223) ** (1 / 1.53), rel=1e-5)
     assert np.isnan(rain[0, 3])
+
+
+def test_other_fields_of_fmi_have_their_projection(tmp_path: Path) -> None:
+    cube = open_cube(write(tmp_path / "a.pgm", comments=FMI.replace("CorrectedReflectivity", "EchoTop")))
+    assert cube.name == "grey_level"
+    mapping = grid_mapping(cube)
+    assert mapping is not None
+    assert mapping.attrs["grid_mapping_name"] == "polar_stereographic"
 
 
 def test_plain_grey_levels_are_not_stretched(tmp_path: Path) -> None:

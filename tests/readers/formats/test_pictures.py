@@ -57,6 +57,9 @@ def test_what_is_transparent_is_missing(tmp_path: Path) -> None:
     Image.merge("LA", [Image.fromarray(LEVELS), Image.fromarray(alpha)]).save(tmp_path / "a.png")
     field = opened(tmp_path / "a.png")["grey"]
     np.testing.assert_array_equal(field, np.where(alpha == 0, np.nan, LEVELS))
+    deep = LEVELS.astype("uint16") * 257
+    Image.fromarray(deep).save(tmp_path / "b.png", transparency=257)
+    np.testing.assert_array_equal(opened(tmp_path / "b.png")["grey"], np.where(deep == 257, np.nan, deep))
 
 
 def test_a_jpeg_looks_as_it_did(tmp_path: Path) -> None:
