@@ -10,15 +10,17 @@ from nowcast.errors import InputError
 from nowcast.models.advection import Advection
 from nowcast.models.base import Forecaster, Lifted
 from nowcast.models.cascade import Cascade
-from nowcast.models.convlstm import ConvLSTM
-from nowcast.models.e3dlstm import E3DLSTM
 from nowcast.models.exceedance import Exceedance
 from nowcast.models.framed import FRAMES, Framed
-from nowcast.models.multiscale import MultiscaleConvLSTM
 from nowcast.models.persistence import Persistence
-from nowcast.models.predrnn import PredRNN
-from nowcast.models.predrnn_plus_plus import PredRNNPlusPlus
-from nowcast.models.recurrent import RecurrentForecaster
+from nowcast.models.recurrent import (
+    E3DLSTM,
+    ConvLSTM,
+    MultiscaleConvLSTM,
+    PredRNN,
+    PredRNNPlusPlus,
+    RecurrentForecaster,
+)
 
 __all__ = [
     "E3DLSTM",

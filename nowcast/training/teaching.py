@@ -60,7 +60,7 @@ class Curriculum:
         return 0.5 * (FREE - done) / (FREE - HALF), 1 - 0.5 * math.exp((HALF - done) / SLOWNESS)
 
     def teaching(self, batch: Batch, *, step: int, steps: int, share: tuple[int, int] | None = None) -> Teaching:
-        """What a step, counted from 0, is taught; `share` is as in `nowcast.training.task.Task.answer`."""
+        """What a step, counted from 0, is taught; `share` is as in `nowcast.training.steps.task.Task.answer`."""
         scheduled, reverse = self.chances(step / max(1, steps))
         drawn = int(np.random.SeedSequence([self.seed, step]).generate_state(1)[0])
         generator = torch.Generator().manual_seed(drawn)

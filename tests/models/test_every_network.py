@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from nowcast.models import Persistence, build
-from nowcast.models.recurrent import NEWEST_SHARE, RecurrentForecaster, Teaching
-from nowcast.models.sequence_convolution import Field
+from nowcast.models.recurrent.loop import NEWEST_SHARE, RecurrentForecaster, Teaching
+from nowcast.models.recurrent.sequence_convolution import Field
 
 KINDS = {
     "convlstm": {"hidden": (6, 4)},
@@ -70,7 +70,7 @@ def test_the_gradient_reaches_every_parameter(kind: str, masked: bool) -> None:
     model(torch.rand(2, 3, model.context_channels, 12, 12), 3).square().mean().backward()
     for name, parameter in model.named_parameters():
         if name.startswith("adapter"):
-            continue  # its term stands beside the loss: tests/models/test_predrnn.py
+            continue  # its term stands beside the loss: tests/models/recurrent/test_predrnn.py
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
 

@@ -20,8 +20,8 @@ from nowcast.models.recurrent import Kernels, RecurrentForecaster
 from nowcast.scaling import Scaler
 from nowcast.tensors import Batch, Windows, loader
 from nowcast.training import Budget, Curriculum, Recipe, fit, plan_budget
-from nowcast.training.adversarial import Adversarial
-from nowcast.training.supervised import Supervised
+from nowcast.training.steps.adversarial import Adversarial
+from nowcast.training.steps.supervised import Supervised
 from nowcast.windows import plan
 
 pytestmark = pytest.mark.usefixtures("alone")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nowcast.models.gates import lstm, remember
+from nowcast.models.recurrent.gates import lstm, remember
 
 
 @pytest.mark.parametrize("began", [True, False])

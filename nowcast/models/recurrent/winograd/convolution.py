@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from nowcast.models.winograd.scratch import Scratch
-from nowcast.models.winograd.tiles import from_tiles, to_products, to_tiles
-from nowcast.models.winograd.transforms import Matrices, along_both
+from nowcast.models.recurrent.winograd.scratch import Scratch
+from nowcast.models.recurrent.winograd.tiles import from_tiles, to_products, to_tiles
+from nowcast.models.recurrent.winograd.transforms import Matrices, along_both
 
 __all__ = ["Kernel"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nowcast.models.winograd.scratch import Scratch
+from nowcast.models.recurrent.winograd.scratch import Scratch
 
 
 def test_it_is_the_same_memory_for_the_same_use() -> None:

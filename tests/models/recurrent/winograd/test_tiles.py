@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nowcast.models.winograd.scratch import Scratch
-from nowcast.models.winograd.tiles import count, from_tiles, to_products, to_tiles
-from nowcast.models.winograd.transforms import matrices
+from nowcast.models.recurrent.winograd.scratch import Scratch
+from nowcast.models.recurrent.winograd.tiles import count, from_tiles, to_products, to_tiles
+from nowcast.models.recurrent.winograd.transforms import matrices
 
 SIZES = pytest.mark.parametrize("size", [(8, 8), (9, 7), (1, 1), (4, 13)])
 

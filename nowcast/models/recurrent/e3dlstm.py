@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nowcast.models.gates import wide
-from nowcast.models.recall import recall
-from nowcast.models.recurrent import Kernels, RecurrentForecaster, stacked, start_near_persistence
-from nowcast.models.sequence_convolution import Convolve, Field, SequenceConv2d
+from nowcast.models.recurrent.gates import wide
+from nowcast.models.recurrent.loop import Kernels, RecurrentForecaster, stacked, start_near_persistence
+from nowcast.models.recurrent.recall import recall
+from nowcast.models.recurrent.sequence_convolution import Convolve, Field, SequenceConv2d
 
 __all__ = ["E3DLSTM", "E3DLSTMCell"]
 

@@ -11,7 +11,7 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from nowcast.models.winograd.scratch import Scratch
+from nowcast.models.recurrent.winograd.scratch import Scratch
 
 __all__ = ["POINTS", "Matrices", "along_both", "matrices"]
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from nowcast.models.winograd.scratch import Scratch
-from nowcast.models.winograd.transforms import POINTS, along_both, matrices
+from nowcast.models.recurrent.winograd.scratch import Scratch
+from nowcast.models.recurrent.winograd.transforms import POINTS, along_both, matrices
 
 CPU = torch.device("cpu")
 

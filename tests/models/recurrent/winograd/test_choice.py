@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from nowcast.models.winograd.choice import pays
+from nowcast.models.recurrent.winograd.choice import pays
 
 
 def test_it_is_taken_for_wide_layers_in_single_precision() -> None:

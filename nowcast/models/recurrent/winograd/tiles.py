@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from nowcast.models.winograd.scratch import Scratch
-from nowcast.models.winograd.transforms import Matrices, along_both
+from nowcast.models.recurrent.winograd.scratch import Scratch
+from nowcast.models.recurrent.winograd.transforms import Matrices, along_both
 
 __all__ = ["count", "from_tiles", "to_products", "to_tiles"]
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nowcast.models.winograd import Kernel, Scratch, matrices, to_tiles
+from nowcast.models.recurrent.winograd import Kernel, Scratch, matrices, to_tiles
 
 CPU = torch.device("cpu")
 

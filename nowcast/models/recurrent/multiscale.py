@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nowcast.models.convlstm import CellState, ConvLSTMCell
-from nowcast.models.recurrent import Kernels, RecurrentForecaster, start_near_persistence
-from nowcast.models.sequence_convolution import Field
+from nowcast.models.recurrent.convlstm import CellState, ConvLSTMCell
+from nowcast.models.recurrent.loop import Kernels, RecurrentForecaster, start_near_persistence
+from nowcast.models.recurrent.sequence_convolution import Field
 
 __all__ = ["MultiscaleConvLSTM"]
 

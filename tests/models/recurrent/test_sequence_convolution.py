@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from nowcast.models.sequence_convolution import Field, SequenceConv2d
+from nowcast.models.recurrent.sequence_convolution import Field, SequenceConv2d
 
 
 @pytest.mark.parametrize("method", ["direct", "winograd", "auto"])
@@ -23,7 +23,7 @@ def test_it_is_the_convolution_of_fields_side_by_side(method: str, bias: bool, m
 
 
 def test_what_a_field_shares_is_worked_out_once() -> None:
-    from nowcast.models import winograd
+    from nowcast.models.recurrent import winograd
 
     field = Field(torch.randn(1, 2, 8, 8))
     scratch = winograd.Scratch()

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from nowcast.errors import InputError
 from nowcast.models import PredRNN
-from nowcast.models.recurrent import Teaching
+from nowcast.models.recurrent.loop import Teaching
 
 
 def random_network(**keywords: object) -> PredRNN:

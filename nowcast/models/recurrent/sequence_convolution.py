@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nowcast.errors import InputError
-from nowcast.models import winograd
+from nowcast.models.recurrent import winograd
 
 __all__ = ["Convolve", "Field", "Method", "SequenceConv2d"]
 
@@ -64,8 +64,8 @@ class SequenceConv2d(nn.Conv2d):
     def for_sequence(self, like: Tensor, method: Method = "auto", scratch: winograd.Scratch | None = None) -> Convolve:
         """Make the convolution ready for the fields of one sequence; `like` `(b … h w)` tells size, type and device.
 
-        In the transform's domain where that is quicker (`nowcast.models.winograd.pays`) or `method` asks for it.
-        Convolutions that are not worked out at the same time may share a scratch.
+        In the transform's domain where that is quicker (`winograd.pays`) or `method` asks for it. Convolutions that are
+        not worked out at the same time may share a scratch.
         """
         taps = self.kernel_size[0]
         wanted = method == "winograd" or (

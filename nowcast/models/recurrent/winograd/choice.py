@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nowcast.models.winograd.tiles import count
-from nowcast.models.winograd.transforms import POINTS
+from nowcast.models.recurrent.winograd.tiles import count
+from nowcast.models.recurrent.winograd.transforms import POINTS
 
 __all__ = ["TAPS", "TILE", "pays"]
 

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nowcast.models.gates import remember
-from nowcast.models.recurrent import Kernels, RecurrentForecaster, stacked, start_near_persistence
-from nowcast.models.sequence_convolution import Field, SequenceConv2d
+from nowcast.models.recurrent.gates import remember
+from nowcast.models.recurrent.loop import Kernels, RecurrentForecaster, stacked, start_near_persistence
+from nowcast.models.recurrent.sequence_convolution import Field, SequenceConv2d
 
 __all__ = ["PredRNN", "STLSTMCell"]
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from nowcast.models.gates import remember, wide
-from nowcast.models.recurrent import Kernels, RecurrentForecaster, stacked, start_near_persistence
-from nowcast.models.sequence_convolution import Convolve, Field, SequenceConv2d
+from nowcast.models.recurrent.gates import remember, wide
+from nowcast.models.recurrent.loop import Kernels, RecurrentForecaster, stacked, start_near_persistence
+from nowcast.models.recurrent.sequence_convolution import Convolve, Field, SequenceConv2d
 
 __all__ = ["CausalLSTMCell", "GradientHighway", "PredRNNPlusPlus"]
 

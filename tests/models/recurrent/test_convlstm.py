@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from nowcast.models import ConvLSTM
-from nowcast.models.convlstm import ConvLSTMCell
-from nowcast.models.sequence_convolution import Field
+from nowcast.models.recurrent.convlstm import ConvLSTMCell
+from nowcast.models.recurrent.sequence_convolution import Field
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nowcast.models import recall as module
-from nowcast.models.recall import recall
+from nowcast.models.recurrent import recall as module
+from nowcast.models.recurrent.recall import recall
 
 
 def written_out(query: Tensor, past: list[Tensor]) -> Tensor:

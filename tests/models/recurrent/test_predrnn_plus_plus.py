@@ -8,7 +8,7 @@ import torch
 
 from nowcast.errors import InputError
 from nowcast.models import PredRNNPlusPlus
-from nowcast.models.sequence_convolution import SequenceConv2d
+from nowcast.models.recurrent.sequence_convolution import SequenceConv2d
 
 
 @pytest.mark.parametrize("layers", [1, 3])

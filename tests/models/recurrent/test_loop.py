@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nowcast.models.recurrent import Kernels, RecurrentForecaster, Teaching
+from nowcast.models.recurrent.loop import Kernels, RecurrentForecaster, Teaching
 
 
 class Recorder(RecurrentForecaster):

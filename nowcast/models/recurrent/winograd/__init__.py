@@ -9,10 +9,10 @@ kernels that read it, and the gradient of the kernel is gathered over the steps 
 gradients, `scratch` is memory used again, `choice` says where it pays.
 """
 
-from nowcast.models.winograd.choice import TAPS, TILE, pays
-from nowcast.models.winograd.convolution import Kernel
-from nowcast.models.winograd.scratch import Scratch
-from nowcast.models.winograd.tiles import to_tiles
-from nowcast.models.winograd.transforms import Matrices, matrices
+from nowcast.models.recurrent.winograd.choice import TAPS, TILE, pays
+from nowcast.models.recurrent.winograd.convolution import Kernel
+from nowcast.models.recurrent.winograd.scratch import Scratch
+from nowcast.models.recurrent.winograd.tiles import to_tiles
+from nowcast.models.recurrent.winograd.transforms import Matrices, matrices
 
 __all__ = ["TAPS", "TILE", "Kernel", "Matrices", "Scratch", "matrices", "pays", "to_tiles"]

@@ -14,8 +14,8 @@ from torch.utils.checkpoint import checkpoint
 
 from nowcast.errors import InputError
 from nowcast.models.base import Forecaster, last_observed
-from nowcast.models.sequence_convolution import Convolve, Field, Method, SequenceConv2d
-from nowcast.models.winograd import Scratch
+from nowcast.models.recurrent.sequence_convolution import Convolve, Field, Method, SequenceConv2d
+from nowcast.models.recurrent.winograd import Scratch
 
 __all__ = ["Kernels", "RecurrentForecaster", "Teaching", "Unrolled", "stacked", "start_near_persistence"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from nowcast.models.gates import lstm
-from nowcast.models.recurrent import Kernels, RecurrentForecaster, start_near_persistence
-from nowcast.models.sequence_convolution import Convolve, Field, SequenceConv2d
+from nowcast.models.recurrent.gates import lstm
+from nowcast.models.recurrent.loop import Kernels, RecurrentForecaster, start_near_persistence
+from nowcast.models.recurrent.sequence_convolution import Convolve, Field, SequenceConv2d
 
 __all__ = ["ConvLSTM", "ConvLSTMCell"]
 
