@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nowcast.report import ScoreTable
-    from nowcast.report.motion import Animation
+    from nowcast.report.pictures.motion import Animation
     from nowcast.run import Inspection, TrainedRun
 
 __all__ = ["NowcastAccessor"]
@@ -201,7 +201,7 @@ class NowcastAccessor:
         frames
             Of a cube without a forecast, how many at most.
         """
-        from nowcast.report import motion
+        from nowcast.report.pictures import motion
 
         if forecast is not None:
             return motion.beside(forecast, self.cube)

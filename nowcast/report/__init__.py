@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nowcast.report.inline import described
-from nowcast.report.pictures import frames_seen, picture
+from nowcast.report.pages.inline import described
+from nowcast.report.pictures.still import frames_seen, picture
 from nowcast.report.score_table import ScoreTable
 from nowcast.report.tables import description_table, plain_table, score_table
 from nowcast.report.verdicts import losses, verdict

@@ -6,8 +6,8 @@ import io
 
 import xarray as xr
 
-from nowcast.report.inline import scored
 from nowcast.report.known import sentences
+from nowcast.report.pages.inline import scored
 from nowcast.report.tables import score_table
 
 __all__ = ["ScoreTable"]

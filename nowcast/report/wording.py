@@ -1,7 +1,8 @@
-"""Times, lengths and units as people say them."""
+"""Numbers, times, lengths and names as people say them."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,24 @@ import xarray as xr
 
 from nowcast.cube import grid_step
 
-__all__ = ["beginning", "extent", "lead_texts", "with_units"]
+__all__ = ["beginning", "extent", "lead_texts", "number", "shortened", "with_units"]
+
+
+def number(value: float) -> str:
+    """A number with three digits that count, thousands whole."""
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
+    if not math.isfinite(value):
+        return "–"
+    mantissa, _, power = f"{value:.2e}".partition("e")
+    mantissa = mantissa.rstrip("0").rstrip(".")
+    raised = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{raised}" if mantissa == "1" else f"{mantissa}·10{raised}"
+
+
+def shortened(name: str, letters: int) -> str:
+    """A name of so many letters at most."""
+    return name if len(name) <= letters else name[: letters - 1] + "…"
 
 
 def with_units(name: str, units: str) -> str:

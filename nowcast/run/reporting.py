@@ -13,8 +13,8 @@ from nowcast.atomic import write_text
 from nowcast.errors import InputError
 from nowcast.progress import quiet, tell
 from nowcast.report.known import Known, Part
-from nowcast.report.model_card import model_card
-from nowcast.report.page import page
+from nowcast.report.pages.model_card import model_card
+from nowcast.report.pages.page import page
 from nowcast.run import folder
 from nowcast.run.known import made_by, told_by
 from nowcast.run.tables import checked, scores_from

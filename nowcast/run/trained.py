@@ -12,8 +12,8 @@ import xarray as xr
 
 from nowcast.errors import printable
 from nowcast.report import ScoreTable
-from nowcast.report.inline import trained
 from nowcast.report.known import sentences
+from nowcast.report.pages.inline import trained
 from nowcast.run import folder
 from nowcast.run.forecasting import forecast
 from nowcast.run.known import told_by

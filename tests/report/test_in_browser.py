@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from nowcast.report.known import Known, Part
-from nowcast.report.page import page
+from nowcast.report.pages.page import page
 
 Maker = Callable[..., xr.Dataset]
 HOSTILE = "<script>document.title='taken'</script><img src='http://192.0.2.1/x' onerror=\"document.title='taken'\">"

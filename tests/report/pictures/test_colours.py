@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from nowcast.report.colours import RAIN, field_colours
+from nowcast.report.pictures.colours import RAIN, field_colours
 
 Maker = Callable[..., xr.DataArray]
 

@@ -14,9 +14,9 @@ from nowcast import products
 from nowcast.atomic import replacing
 from nowcast.cube import label, upright
 from nowcast.errors import InputError, printable
-from nowcast.report.film import Film, palette_of
-from nowcast.report.inline import moving
-from nowcast.report.pictures import frames_seen
+from nowcast.report.pages.inline import moving
+from nowcast.report.pictures.film import Film, palette_of
+from nowcast.report.pictures.still import frames_seen
 from nowcast.report.wording import with_units
 from nowcast.writers.animation import write_pictures
 from nowcast.writers.drawing import moment

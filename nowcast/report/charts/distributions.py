@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from nowcast.report.axes import number
-from nowcast.report.chart import Series, chart
-from nowcast.report.figures import Figure, clock, floats, levels_of, style_of, units_of
+from nowcast.report.charts.chart import Series, chart
+from nowcast.report.charts.figures import Figure, clock, floats, levels_of, style_of, units_of
+from nowcast.report.wording import number
 
 __all__ = ["probability_figures", "spectrum_figures"]
 

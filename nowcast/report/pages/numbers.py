@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from nowcast.report.axes import number
 from nowcast.report.markup import Markup, joined, tag
-from nowcast.report.wording import lead_texts, with_units
+from nowcast.report.wording import lead_texts, number, with_units
 from nowcast.verification import HIGHER, LOWER
 
 __all__ = ["number_tables", "score_sources"]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import xarray as xr
 
-from nowcast.report.film import Film
 from nowcast.report.known import Known, Part, sentences
-from nowcast.report.page import page
+from nowcast.report.pages.page import page
+from nowcast.report.pictures.film import Film
 
 Maker = Callable[..., xr.Dataset]
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
@@ -146,7 +146,7 @@ def test_pictures_of_many_cubes_share_the_room(
             rooms.append(most)
             super().__init__(*given, most=most)
 
-    monkeypatch.setattr("nowcast.report.page.Film", Watched)
+    monkeypatch.setattr("nowcast.report.pages.page.Film", Watched)
     for count in (1, 4):
         rooms.clear()
         page("A run", [Part(made_scores("mse"), None, made_cases())] * count)

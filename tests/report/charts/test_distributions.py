@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from nowcast.report.distributions import probability_figures, spectrum_figures
+from nowcast.report.charts.distributions import probability_figures, spectrum_figures
 
 Maker = Callable[..., xr.Dataset]
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from nowcast.model_file import Card
 from nowcast.report.known import Known, Part
-from nowcast.report.model_card import model_card
+from nowcast.report.pages.model_card import model_card
 from nowcast.scaling import Scaler
 
 Maker = Callable[..., xr.Dataset]

@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 
 from nowcast.description import describe
-from nowcast.report import ScoreTable, inline
+from nowcast.report import ScoreTable
+from nowcast.report.pages import inline
 
 Maker = Callable[..., xr.Dataset]
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>\x1b[31m\u202e</style>"

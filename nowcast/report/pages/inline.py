@@ -11,7 +11,7 @@ from typing import Any
 import xarray as xr
 
 from nowcast.description import Description
-from nowcast.report.learning import learning_figure
+from nowcast.report.charts import learning_figure
 from nowcast.report.markup import Markup, tag
 from nowcast.report.tables import description_rows, leads_shown, score_columns
 from nowcast.report.wording import lead_texts, with_units
@@ -79,7 +79,7 @@ def _piece(*body: str) -> str:
 
 @cache
 def _style() -> str:
-    return resources.files("nowcast.report").joinpath("inline.css").read_text("utf-8")
+    return resources.files("nowcast.report.pages").joinpath("inline.css").read_text("utf-8")
 
 
 def _facts(rows: Sequence[tuple[str, str]]) -> Markup:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nowcast.report.axes import axis, number
+from nowcast.report.charts.axes import axis
+from nowcast.report.wording import number
 
 VALUES = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20)
 

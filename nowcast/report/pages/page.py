@@ -11,27 +11,27 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nowcast.report.axes import number
-from nowcast.report.chart import sample
-from nowcast.report.distributions import probability_figures, spectrum_figures
-from nowcast.report.figures import (
+from nowcast.report.charts import (
     Figure,
     clock,
     error_figures,
     event_figures,
     interval_note,
+    learning_figure,
+    probability_figures,
+    sample,
     scale_figures,
     skill_figures,
+    spectrum_figures,
+    split_line,
     style_of,
     units_of,
 )
-from nowcast.report.film import MOST_BYTES, Film, palette_of
 from nowcast.report.known import Known, Part, sentences
-from nowcast.report.learning import learning_figure
 from nowcast.report.markup import Markup, tag
-from nowcast.report.numbers import number_tables, score_sources
-from nowcast.report.splitting import split_line
-from nowcast.report.wording import with_units
+from nowcast.report.pages.numbers import number_tables, score_sources
+from nowcast.report.pictures.film import MOST_BYTES, Film, palette_of
+from nowcast.report.wording import number, with_units
 from nowcast.verification.verdict import main_threshold
 
 __all__ = ["page"]
@@ -80,7 +80,7 @@ def page(title: str, parts: Sequence[Part], known: Known | None = None) -> str:
 
 
 def _document(title: str, *body: str) -> str:
-    files = resources.files("nowcast.report")
+    files = resources.files("nowcast.report.pages")
     style, script = (files.joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
     mark = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     rules = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{mark}'; base-uri 'none'"

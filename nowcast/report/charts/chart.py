@@ -9,8 +9,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nowcast.report.axes import Axis, axis, number
+from nowcast.report.charts.axes import Axis, axis
 from nowcast.report.markup import Markup, joined, tag
+from nowcast.report.wording import number, shortened
 
 __all__ = ["STYLES", "Series", "chart", "sample"]
 
@@ -69,7 +70,7 @@ def chart(
     diagonal
         Whether a line of equal x and y is drawn.
     """
-    names = [_short(each.name) for each in series]
+    names = [shortened(each.name, LONGEST_NAME) for each in series]
     right = min(158.0, 14 + LETTER * max((len(name) for name in names), default=0))
     level = [] if rule is None else [rule[0]]
     bands = [value for each in series for side in (each.low, each.high) if side is not None for value in side]
@@ -101,10 +102,6 @@ def sample(style: int, name: str) -> Markup:
         name,
         class_="sample",
     )
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 def _grid(x: Axis, y: Axis, x_label: str, y_label: str) -> Markup:

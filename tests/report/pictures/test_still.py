@@ -12,7 +12,7 @@ import xarray as xr
 from matplotlib.image import imread
 
 from nowcast import report
-from nowcast.report.colours import RAIN
+from nowcast.report.pictures.colours import RAIN
 
 Maker = Callable[..., xr.DataArray]
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from nowcast.report.axes import number
-from nowcast.report.chart import Series, chart
+from nowcast.report.charts.chart import Series, chart
 from nowcast.report.markup import Markup
-from nowcast.report.wording import with_units
+from nowcast.report.wording import number, shortened, with_units
 from nowcast.verification import HIGHER, LOWER
 
 __all__ = [
@@ -151,7 +150,7 @@ def skill_figures(scores: xr.Dataset) -> list[Figure]:
                 ratios,
                 alt=f"{title} of {names[0]} as a share of that of each baseline, by lead time",
                 x_label=f"lead time ({unit})",
-                y_label=f"{title} of {_cut(names[0])} / baseline's",
+                y_label=f"{title} of {shortened(names[0], 14)} / baseline's",
                 marks=marks,
                 log_y=True,
                 rule=(1.0, "as good as the baseline"),
@@ -287,10 +286,6 @@ def units_of(scores: xr.Dataset) -> str:
 
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= 14 else name[:13] + "…"
 
 
 def _list(scores: xr.Dataset) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from nowcast.report.figures import (
+from nowcast.report.charts.figures import (
     clock,
     error_figures,
     event_figures,

@@ -30,7 +30,7 @@ def model_card(title: str, parts: Sequence[Part], known: Known, card: Card, *, s
     Parameters
     ----------
     title, parts, known
-        As of the page: see `nowcast.report.page.page`.
+        As of the page: see `nowcast.report.pages.page.page`.
     card
         What the model's file says of it.
     settings

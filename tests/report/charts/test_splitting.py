@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from nowcast.report.splitting import MOST_RUNS, split_line
+from nowcast.report.charts.splitting import MOST_RUNS, split_line
 
 AUDIT = {
     "parts": {

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from nowcast.report.chart import STYLES, Series, chart, sample
+from nowcast.report.charts.chart import STYLES, Series, chart, sample
 
 TOLD = {"alt": "errors", "x_label": "lead time", "y_label": "MSE"}
 

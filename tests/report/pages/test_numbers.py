@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from nowcast.report.numbers import MOST_TABLES, number_tables, score_sources
+from nowcast.report.pages.numbers import MOST_TABLES, number_tables, score_sources
 
 Maker = Callable[..., xr.Dataset]
 

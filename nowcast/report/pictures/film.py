@@ -13,10 +13,9 @@ from PIL import Image
 
 from nowcast.cube import grid_step
 from nowcast.errors import printable
-from nowcast.report.axes import number
-from nowcast.report.canvas import Canvas, Palette, text_width
-from nowcast.report.colours import MISSING, field_colours
-from nowcast.report.wording import lead_texts
+from nowcast.report.pictures.canvas import Canvas, Palette, text_width
+from nowcast.report.pictures.colours import MISSING, field_colours
+from nowcast.report.wording import lead_texts, number
 
 __all__ = ["MOST_BYTES", "Film", "palette_of"]
 
@@ -28,7 +27,8 @@ MILLISECONDS, PAUSE = 450, 1400
 MOST_BYTES = 420_000
 SMALLEST = 64
 SHEET_COLUMNS = 4
-LENGTHS = {"m": 1.0, "km": 1000.0, "metre": 1.0, "meter": 1.0, "um": 1.0, "µm": 1.0, "micrometer": 1.0, "mm": 1.0}
+LENGTHS = {"m", "km", "metre", "meter", "um", "µm", "micrometer", "mm"}
+"""Units that a bar of length is drawn in."""
 
 
 def palette_of(cases: xr.Dataset) -> Palette:

@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-__all__ = ["Axis", "axis", "number"]
+from nowcast.report.wording import number
+
+__all__ = ["Axis", "axis"]
 
 MOST_DECADES = 7
 SAME, TINY = 1e-7, 1e-200
@@ -79,18 +81,6 @@ def axis(
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = tuple(float(f"{index * step:.10g}") for index in range(first, last + 1))
     return Axis(ticks[0], ticks[-1], start, stop, ticks, tuple(map(number, ticks)))
-
-
-def number(value: float) -> str:
-    """A number with three digits that count, thousands whole."""
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
-    if not math.isfinite(value):
-        return "–"
-    mantissa, _, power = f"{value:.2e}".partition("e")
-    mantissa = mantissa.rstrip("0").rstrip(".")
-    raised = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"10{raised}" if mantissa == "1" else f"{mantissa}·10{raised}"
 
 
 def _step(rough: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nowcast.report.learning import learning_figure
+from nowcast.report.charts.learning import learning_figure
 
 
 def test_learning_stands_beside_persistence() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from nowcast.report.canvas import Canvas, Palette, text_width
-from nowcast.report.colours import MISSING, RAIN, field_colours
+from nowcast.report.pictures.canvas import Canvas, Palette, text_width
+from nowcast.report.pictures.colours import MISSING, RAIN, field_colours
 
 Maker = Callable[..., xr.DataArray]
 

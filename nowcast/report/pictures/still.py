@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.cube import STEP_TOLERANCE, time_step, upright
-from nowcast.report.colours import MISSING, field_colours
+from nowcast.report.pictures.colours import MISSING, field_colours
 from nowcast.report.wording import beginning, extent, lead_texts, with_units
 
 __all__ = ["frames_seen", "picture"]

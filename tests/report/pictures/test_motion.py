@@ -12,9 +12,9 @@ import xarray as xr
 from PIL import Image
 
 from nowcast.errors import InputError
-from nowcast.report import motion
-from nowcast.report.colours import RAIN
-from nowcast.report.film import GAP
+from nowcast.report.pictures import motion
+from nowcast.report.pictures.colours import RAIN
+from nowcast.report.pictures.film import GAP
 
 Maker = Callable[..., xr.DataArray]
 

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 from PIL import Image
 
-from nowcast.report.film import Film, palette_of
+from nowcast.report.pictures.film import Film, palette_of
 
 Maker = Callable[..., xr.Dataset]
 

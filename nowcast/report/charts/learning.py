@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nowcast.report.chart import Series, chart
-from nowcast.report.figures import Figure
+from nowcast.report.charts.chart import Series, chart
+from nowcast.report.charts.figures import Figure
 from nowcast.verification import HIGHER
 
 __all__ = ["learning_figure"]
