@@ -13,7 +13,7 @@ import xarray as xr
 
 import nowcast
 from nowcast import config, model_file
-from nowcast.training import checkpoint_file
+from nowcast.training.checkpoints import file as checkpoint_file
 
 KEPT = Path(__file__).parent / "artefacts"
 RELEASES = sorted(path.name for path in KEPT.iterdir() if (path / "run").is_dir())

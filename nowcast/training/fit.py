@@ -19,18 +19,12 @@ from nowcast.losses import Loss
 from nowcast.models import Forecaster
 from nowcast.progress import bar
 from nowcast.tensors import Loader
-from nowcast.training.budget import Budget
-from nowcast.training.checkpoints import PlainCheckpoints
-from nowcast.training.history import History
+from nowcast.training.checkpoints import Best, PlainCheckpoints, Saving, taken_up
+from nowcast.training.planning import Budget
 from nowcast.training.recipe import PLAIN, Recipe
-from nowcast.training.resuming import taken_up
-from nowcast.training.saving import Best, Saving
-from nowcast.training.task import Task
-from nowcast.training.tasks import task_of
-from nowcast.training.telling import Progress
-from nowcast.training.together import environment, layout
-from nowcast.training.tracking import LearningRate
-from nowcast.training.watch import EpochMeans, EpochOrders, Patience, Signals
+from nowcast.training.steps import Task, task_of
+from nowcast.training.steps.together import environment, layout
+from nowcast.training.watching import EpochMeans, EpochOrders, History, LearningRate, Patience, Progress, Signals
 
 __all__ = ["Outcome", "fit"]
 

@@ -27,7 +27,7 @@ from nowcast.rollout import HALO
 from nowcast.rollout.blending import tiled_by_lead
 from nowcast.tensors import Batch
 from nowcast.training import step_memory
-from nowcast.training.tasks import task_of
+from nowcast.training.steps.choice import task_of
 
 PRESET: dict[str, Any] = {"hidden": (128,) * 4, "kernel": 5, "patch": 4, "blend": False}
 CASES: dict[str, tuple[str, dict[str, Any], int, int | None, bool]] = {

@@ -30,8 +30,8 @@ import nowcast
 from nowcast import model_file
 from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError
-from nowcast.training.checkpoint_file import read
-from nowcast.training.checkpoints import newest
+from nowcast.training.checkpoints.file import read
+from nowcast.training.checkpoints.folder import newest
 
 FEW, MANY = 2, 100
 LOADED = ("nowcast.run.fitting", "nowcast.training", "nowcast.run.judging", "nowcast.report", "matplotlib.pyplot")

@@ -74,8 +74,8 @@ def save(folder: Path, step: int) -> None:
     """The best weights and a state, as training writes them after so many steps."""
     import torch
 
-    from nowcast.training.checkpoint_file import write
-    from nowcast.training.checkpoints import prune, step_path
+    from nowcast.training.checkpoints.file import write
+    from nowcast.training.checkpoints.folder import prune, step_path
 
     torch.set_num_threads(1)
     state = {"step": step, "weights": torch.full((100_000,), float(step))}

@@ -14,7 +14,7 @@ from nowcast import run
 from nowcast.errors import InputError
 from nowcast.run import folder
 from nowcast.tensors import Loader
-from nowcast.training.checkpoint_file import read
+from nowcast.training.checkpoints.file import read
 
 QUICK: dict[str, Any] = {
     "context": 4,

@@ -22,7 +22,7 @@ from nowcast.models import ConvLSTM
 from nowcast.scaling import Scaler
 from nowcast.tensors import Loader, Windows, loader
 from nowcast.training import Budget, Outcome, Recipe, fit
-from nowcast.training.checkpoint_file import read
+from nowcast.training.checkpoints.file import read
 from nowcast.windows import plan
 
 KEYS = {"epoch", "step", "training", "validation", "persistence", "learning_rate", "seconds"}
@@ -224,7 +224,7 @@ def test_without_a_checkpoint_it_begins_at_its_first_step_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr("nowcast.training.resuming.tell", told.append)
+    monkeypatch.setattr("nowcast.training.checkpoints.resuming.tell", told.append)
     model, whole = network(), network()
     assert fitted(tmp_path / "begun", model, resume=True).epochs == 2
     assert told == ["resume   no checkpoint was written yet: the training begins at its first step"]

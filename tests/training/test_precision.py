@@ -22,7 +22,7 @@ from nowcast.models.discriminator import Discriminator
 from nowcast.scaling import Scaler
 from nowcast.tensors import Batch, Loader, Windows, loader
 from nowcast.training import Budget, Outcome, Recipe, fit, plan_budget
-from nowcast.training.adversarial import Adversarial
+from nowcast.training.steps.adversarial import Adversarial
 from nowcast.windows import plan
 
 pytestmark = pytest.mark.usefixtures("alone")
