@@ -29,11 +29,15 @@ def tiles(size: tuple[int, int], *, tile: int, halo: int, multiple: int = 1) -> 
     Raises
     ------
     InputError
-        A halo that leaves nothing of the tile.
+        A halo that leaves less than `multiple` pixels of the tile.
     """
-    if tile <= 2 * halo:
-        raise InputError("the tile is smaller than its halo", found=f"{tile} and {halo}", needed="tile > 2 * halo")
-    stride = max(multiple, (tile - 2 * halo) // multiple * multiple)
+    stride = (tile - 2 * halo) // multiple * multiple
+    if stride < 1:
+        raise InputError(
+            "the tile is too small for its halo, on both sides, and a step to the next one",
+            found=f"a tile of {tile} pixels, a halo of {halo}",
+            needed=f"a tile of {2 * halo + multiple} at least",
+        )
     rows, columns = (
         sorted({-(-corner // multiple) * multiple for corner in corners_of(length, min(tile, length), stride)})
         for length in size
