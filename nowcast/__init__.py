@@ -36,10 +36,12 @@ _HOMES = {
 __all__ = ["__version__", "evaluate", "fit", "forecast", "inspect", "open_cube", "open_run", "tune", "write_cube"]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'nowcast' has no attribute {name!r}")
+if not TYPE_CHECKING:  # so that a misspelt name is seen by who checks types
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module 'nowcast' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

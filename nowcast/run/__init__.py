@@ -48,10 +48,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"nowcast.run.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'nowcast.run' has no attribute {name!r}")
+if not TYPE_CHECKING:  # so that a misspelt name is seen by who checks types
+
+    def __getattr__(name: str) -> Any:
+        if name in _HOMES:
+            return getattr(import_module(f"nowcast.run.{_HOMES[name]}"), name)
+        raise AttributeError(f"module 'nowcast.run' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
