@@ -24,6 +24,7 @@ from torch import Tensor
 from nowcast import model_file
 from nowcast.atomic import replacing
 from nowcast.errors import InputError, MachineError
+from nowcast.plain_json import parsed
 
 __all__ = ["FORMAT", "DamagedError", "packed", "read", "unpacked", "versions", "write"]
 
@@ -120,7 +121,7 @@ def unpacked(data: bytes, *, name: str) -> dict[str, Any]:
         tensors = from_bytes(data)
         if checksum != _checksum(text, tensors):
             raise ValueError("another checksum")
-        told = json.loads(text)
+        told = parsed(text)
         if told["kind"] != "checkpoint" or type(told["format"]) is not int:
             raise ValueError("it is no checkpoint")
         if told["format"] > FORMAT:
@@ -148,7 +149,7 @@ def _told(data: bytes) -> tuple[str, str]:
     length = int.from_bytes(data[:8], "little")
     if not 2 <= length <= len(data) - 8:
         raise ValueError(f"{len(data)} bytes, and a header of {length}")
-    header = json.loads(data[8 : 8 + length])
+    header = parsed(data[8 : 8 + length])
     told = header["__metadata__"]
     if set(told) != {"nowcast", "sha256"}:
         raise ValueError("a safetensors file, but not one of nowcast")
