@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from nowcast.tensors.batches import Batch, Preparation, to_context
 from nowcast.tensors.dataset import Windows
-from nowcast.tensors.loading import Loader, loader
+from nowcast.tensors.loading import Loader
 from nowcast.tensors.locating import located
 from nowcast.tensors.sources import load
 
-__all__ = ["Batch", "Loader", "Preparation", "Windows", "load", "loader", "located", "to_context"]
+__all__ = ["Batch", "Loader", "Preparation", "Windows", "load", "located", "to_context"]

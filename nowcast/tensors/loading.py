@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from nowcast.tensors.fetching import Fetched, Fetcher, InProcesses, InThreads
 from nowcast.tensors.sources import source_of
 from nowcast.windows import EpochOrder, JoinedBlocks, Shares, plan_blocks
 
-__all__ = ["MEMORY", "Loader", "loader"]
+__all__ = ["MEMORY", "Loader"]
 
 MEMORY = 500_000_000
 """Bytes for blocks, where nothing is said."""
@@ -233,8 +232,3 @@ class Loader:
 
     def __del__(self) -> None:
         self.close()
-
-
-def loader(windows: Windows, *, batch: int, shuffle: bool, seed: int = 0, **options: Any) -> Loader:
-    """A `Loader` of one cube's windows."""
-    return Loader([windows], batch=batch, shuffle=shuffle, seed=seed, **options)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from nowcast.errors import InputError
 from nowcast.scaling import Scaler
-from nowcast.tensors import Batch, Loader, Windows, loader, to_context
+from nowcast.tensors import Batch, Loader, Windows, to_context
 from nowcast.windows import WindowPlan, plan
 
 Maker = Callable[..., xr.DataArray]
@@ -156,7 +156,7 @@ def test_windows_are_held_if_they_are_told_to(gappy: xr.DataArray) -> None:
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_batches_hold_every_window_once(gappy: xr.DataArray, shuffle: bool) -> None:
     part = windows(gappy, masked=True)
-    batches = list(loader(part, batch=8, shuffle=shuffle, seed=1))
+    batches = list(Loader([part], batch=8, shuffle=shuffle, seed=1))
     assert [len(batch.context) for batch in batches] == [8] * 7 + [7]
     assert batches[0].context.shape == (8, 3, 4, 4, 5)
     assert batches[0].target.shape == batches[0].weight.shape == (8, 2, 2, 4, 5)
@@ -168,12 +168,12 @@ def test_batches_hold_every_window_once(gappy: xr.DataArray, shuffle: bool) -> N
 
 
 def test_the_order_depends_on_seed_and_epoch_alone(gappy: xr.DataArray) -> None:
-    made = loader(windows(gappy), batch=5, shuffle=True, seed=3, memory=4000)
+    made = Loader([windows(gappy)], batch=5, shuffle=True, seed=3, memory=4000)
     first = numbers(made)
     np.random.seed(1)
     torch.manual_seed(9)
     assert numbers(made) == first
-    assert numbers(loader(windows(gappy), batch=5, shuffle=True, seed=3, memory=4000)) == first
+    assert numbers(Loader([windows(gappy)], batch=5, shuffle=True, seed=3, memory=4000)) == first
     made.set_epoch(1)
     second = numbers(made)
     made.set_epoch(0)
@@ -183,7 +183,7 @@ def test_the_order_depends_on_seed_and_epoch_alone(gappy: xr.DataArray) -> None:
 @pytest.mark.parametrize("memory", [4000, 10**6])
 def test_a_pass_goes_on_where_it_stood(gappy: xr.DataArray, memory: int) -> None:
     def new() -> Loader:
-        return loader(windows(gappy), batch=5, shuffle=True, seed=3, memory=memory)
+        return Loader([windows(gappy)], batch=5, shuffle=True, seed=3, memory=memory)
 
     whole = new()
     whole.set_epoch(4)
@@ -216,13 +216,13 @@ def test_going_on_reads_nothing_of_what_is_past(packed: xr.DataArray, monkeypatc
 
 
 def test_a_pass_that_was_left_begins_anew(gappy: xr.DataArray) -> None:
-    made = loader(windows(gappy), batch=5, shuffle=True)
+    made = Loader([windows(gappy)], batch=5, shuffle=True)
     next(iter(made))
     assert len(list(made)) == len(made)
 
 
 def test_threads_end_with_the_pass(gappy: xr.DataArray) -> None:
-    made = loader(windows(gappy), batch=2, shuffle=True, memory=4000)
+    made = Loader([windows(gappy)], batch=2, shuffle=True, memory=4000)
     for _ in range(5):
         passing = iter(made)
         next(passing)
@@ -290,7 +290,7 @@ def test_what_is_drawn_is_what_comes(gappy: xr.DataArray) -> None:
 
 @pytest.mark.parametrize("memory", [4000, 10**6])
 def test_an_epoch_of_some_batches_is_the_first_of_the_same_order(gappy: xr.DataArray, memory: int) -> None:
-    whole, some = (loader(windows(gappy), batch=5, shuffle=True, seed=3, memory=memory) for _ in range(2))
+    whole, some = (Loader([windows(gappy)], batch=5, shuffle=True, seed=3, memory=memory) for _ in range(2))
     some.most = 2
     for epoch in (0, 1):
         for each in (whole, some):
@@ -310,8 +310,8 @@ def test_batches_are_finished_by_whoever_asked(gappy: xr.DataArray) -> None:
         seen.append((which.tolist(), epoch))
         return Batch(*(part.flip(-1) for part in batch))
 
-    plain = loader(windows(gappy), batch=4, shuffle=True)
-    turned = loader(windows(gappy), batch=4, shuffle=True, prepared=flipped)
+    plain = Loader([windows(gappy)], batch=4, shuffle=True)
+    turned = Loader([windows(gappy)], batch=4, shuffle=True, prepared=flipped)
     for one, other in zip(plain, turned, strict=True):
         assert torch.equal(one.target.flip(-1), other.target)
     assert [number for which, _ in seen for number in which] == numbers(plain)
@@ -354,7 +354,7 @@ def test_damage_ends_the_pass_with_the_name_of_the_file(packed: xr.DataArray) ->
         if chunk.is_file():
             chunk.write_bytes(b"garbage" * 5)
     with pytest.raises(InputError, match=r"packed.zarr: damaged"):
-        list(loader(windows(packed), batch=4, shuffle=True))
+        list(Loader([windows(packed)], batch=4, shuffle=True))
 
 
 def test_a_chunk_larger_than_the_memory_is_refused_before_anything_is_read(
@@ -362,12 +362,12 @@ def test_a_chunk_larger_than_the_memory_is_refused_before_anything_is_read(
 ) -> None:
     monkeypatch.setattr("nowcast.readers.stored.Stored.read", lambda *_: pytest.fail("it was read"))
     with pytest.raises(InputError, match=r"(?s)chunk is larger.*nowcast convert"):
-        loader(windows(packed), batch=4, shuffle=True, memory=100)
+        Loader([windows(packed)], batch=4, shuffle=True, memory=100)
 
 
 def test_ten_thousand_batches_leave_no_memory_behind(packed: xr.DataArray) -> None:
     psutil = pytest.importorskip("psutil")
-    made = loader(windows(packed), batch=1, shuffle=True, memory=3000)
+    made = Loader([windows(packed)], batch=1, shuffle=True, memory=3000)
     taken, resident = 0, []
     for epoch in itertools.count():
         made.set_epoch(epoch)

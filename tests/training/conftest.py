@@ -13,7 +13,7 @@ from nowcast.losses import Loss
 from nowcast.models import Forecaster
 from nowcast.progress import quiet
 from nowcast.scaling import Scaler
-from nowcast.tensors import Loader, Windows, loader
+from nowcast.tensors import Loader, Windows
 from nowcast.windows import plan
 
 
@@ -51,7 +51,7 @@ class Blobs:
             Windows(part, plan(part, context=2, horizon=2), self.scaler, masked=masked)
             for part in (self.cube[:24], self.cube[24:])
         ]
-        return loader(parts[0], batch=batch, shuffle=True), loader(parts[1], batch=batch, shuffle=False)
+        return Loader([parts[0]], batch=batch, shuffle=True), Loader([parts[1]], batch=batch, shuffle=False)
 
     def validation_of(self, model: Forecaster, loss: Loss) -> float:
         """The mean loss of a forecaster over the validation windows."""

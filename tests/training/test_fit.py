@@ -20,7 +20,7 @@ from nowcast.errors import InputError, StoppedError
 from nowcast.losses import mse
 from nowcast.models import ConvLSTM
 from nowcast.scaling import Scaler
-from nowcast.tensors import Loader, Windows, loader
+from nowcast.tensors import Loader, Windows
 from nowcast.training import Budget, Outcome, Recipe, fit
 from nowcast.training.checkpoints.file import read
 from nowcast.windows import plan
@@ -55,7 +55,7 @@ def loaders(frames: int = 24, batch: int = 4) -> tuple[Loader, Loader]:
     scaler = Scaler("unit", 0.0, 1.0)
     parts = cube[:frames], cube[frames:]
     windows = [Windows(part, plan(part, context=2, horizon=2), scaler, masked=False) for part in parts]
-    return loader(windows[0], batch=batch, shuffle=True), loader(windows[1], batch=batch, shuffle=False)
+    return Loader([windows[0]], batch=batch, shuffle=True), Loader([windows[1]], batch=batch, shuffle=False)
 
 
 def network(seed: int = 0, hidden: int = 8) -> ConvLSTM:
@@ -94,14 +94,14 @@ def validation_of(model: ConvLSTM) -> float:
 def test_a_network_learns_what_moves_and_beats_persistence(tmp_path: Path) -> None:
     model = network()
     outcome = fitted(tmp_path, model, epochs=20, learning_rate=3e-2)
-    assert outcome.best_validation < 0.5 * outcome.persistence
+    assert outcome.best < 0.5 * outcome.persistence
     assert outcome.epochs == 20
     assert outcome.ended == "all 20 epochs done"
     history = read_history(tmp_path)
     assert [line["epoch"] for line in history] == list(range(1, 21))
     assert history[-1]["training"] < 0.5 * history[0]["training"]
-    assert min(line["validation"] for line in history) == pytest.approx(outcome.best_validation)
-    assert validation_of(model) == pytest.approx(outcome.best_validation, rel=1e-4)
+    assert min(line["validation"] for line in history) == pytest.approx(outcome.best)
+    assert validation_of(model) == pytest.approx(outcome.best, rel=1e-4)
 
 
 def test_the_history_has_a_line_an_epoch_with_the_documented_keys(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_the_best_weights_stand_in_the_forecaster_not_the_last(tmp_path: Path) -
     best, last = weights(tmp_path / "checkpoints" / "best.ckpt"), weights(last_of(tmp_path))
     assert same(model.state_dict(), best)
     assert not same(best, last)
-    assert outcome.best_validation == pytest.approx(losses[0])
+    assert outcome.best == pytest.approx(losses[0])
     assert outcome.epochs == 3
 
 
@@ -138,7 +138,7 @@ def test_without_validation_the_last_weights_stand_and_nothing_ends_it_early(tmp
     model, (training, _) = network(), loaders()
     outcome = fitted(tmp_path, model, epochs=3, loaders=(training, None), patience=1, learning_rate=1e-9)
     assert outcome.ended == "all 3 epochs done"
-    assert np.isnan(outcome.best_validation)
+    assert np.isnan(outcome.best)
     assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
     assert same(weights(last_of(tmp_path)), model.state_dict())
     assert all(set(line) == KEYS - {"validation", "persistence"} for line in read_history(tmp_path))
@@ -168,7 +168,7 @@ def test_each_epoch_has_its_own_order(tmp_path: Path) -> None:
 
     cube = moving_blob(20)
     windows = Windows(cube, plan(cube, context=2, horizon=2), Scaler("unit", 0.0, 1.0), masked=False)
-    training = loader(windows, batch=4, shuffle=True)
+    training = Loader([windows], batch=4, shuffle=True)
     begin = Loader.cut
 
     def watched(self: Loader) -> Any:
@@ -240,7 +240,7 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
     assert again.idle
     assert not outcome.idle
     assert (again.epochs, again.steps) == (outcome.epochs, outcome.steps)
-    assert (again.best_validation, again.persistence) == (outcome.best_validation, outcome.persistence)
+    assert (again.best, again.persistence) == (outcome.best, outcome.persistence)
     assert same(one.state_dict(), other.state_dict())
     assert fitted(tmp_path, less, epochs=2, resume=True).idle, "the way to a model when it shall end earlier"
     assert same(one.state_dict(), less.state_dict())
@@ -313,13 +313,13 @@ def test_the_minutes_end_it(tmp_path: Path) -> None:
     outcome = fitted(tmp_path, network(), epochs=100_000, minutes=1 / 60)
     assert outcome.ended == f"the 0.0166667 minutes were over in epoch {outcome.epochs} of 100000"
     assert 1 <= outcome.epochs < 2000
-    assert np.isfinite(outcome.best_validation)
+    assert np.isfinite(outcome.best)
 
 
 def test_a_loss_that_is_not_finite_is_bad_input(tmp_path: Path) -> None:
     cube = moving_blob(20)
     windows = Windows(cube, plan(cube, context=2, horizon=2), Scaler("unit", 0.0, 1e-30), masked=False)
-    bad = loader(windows, batch=4, shuffle=True)
+    bad = Loader([windows], batch=4, shuffle=True)
     with pytest.raises(InputError, match=r"the loss became (inf|nan) in epoch 1, step 0") as caught:
         fitted(tmp_path, network(), loaders=(bad, loaders()[1]), learning_rate=0.02)
     assert "--learning-rate 0.002" in str(caught.value)
@@ -339,7 +339,7 @@ def test_a_validation_loss_that_is_not_finite_ends_it_in_words(tmp_path: Path) -
     """A code for missing values that nobody declared, in the validation part alone."""
     cube = moving_blob(20)
     windows = Windows(cube, plan(cube, context=2, horizon=2), Scaler("unit", 0.0, 1e-30), masked=False)
-    outcome = fitted(tmp_path, network(), epochs=5, loaders=(loaders()[0], loader(windows, batch=4, shuffle=False)))
+    outcome = fitted(tmp_path, network(), epochs=5, loaders=(loaders()[0], Loader([windows], batch=4, shuffle=False)))
     assert "validation" in outcome.ended
     assert "finite" in outcome.ended
 

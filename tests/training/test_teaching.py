@@ -18,7 +18,7 @@ from nowcast.losses import mae, mse
 from nowcast.models import ConvLSTM, PredRNN
 from nowcast.models.recurrent import Kernels, RecurrentForecaster
 from nowcast.scaling import Scaler
-from nowcast.tensors import Batch, Windows, loader
+from nowcast.tensors import Batch, Loader, Windows
 from nowcast.training import Budget, Curriculum, Recipe, fit, plan_budget
 from nowcast.training.steps.adversarial import Adversarial
 from nowcast.training.steps.supervised import Supervised
@@ -228,7 +228,7 @@ def fitted(folder: Path, model: RecurrentForecaster, method: Any, **keywords: An
     ]
     folder.mkdir(exist_ok=True)
     curriculum = None if method is None else Curriculum(method, mse)
-    both = [loader(windows[0], batch=4, shuffle=True), loader(windows[1], batch=4, shuffle=False)]
+    both = [Loader([windows[0]], batch=4, shuffle=True), Loader([windows[1]], batch=4, shuffle=False)]
     recipe = Recipe(curriculum=curriculum, adversarial=keywords.pop("adversarial", None))
     return fit(model, mse, *both, recipe=recipe, folder=folder, budget=Budget(4, None, "as asked"), **keywords)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from nowcast.losses import mse
 from nowcast.models import ConvLSTM, Forecaster, PredRNN
 from nowcast.scaling import Scaler
-from nowcast.tensors import Loader, Windows, loader
+from nowcast.tensors import Loader, Windows
 from nowcast.tensors.augmenting import Augmentation
 from nowcast.training import Budget, Curriculum, Outcome, Recipe, fit
 from nowcast.windows import plan
@@ -50,8 +50,8 @@ def loaders() -> tuple[Loader, Loader]:
     windows = [Windows(part, plan(part, context=3, horizon=3), scaler, masked=False) for part in parts]
     turned = Augmentation([(False, 0), (True, 1), (False, 2)], seed=4)
     drawn = lambda epoch: np.sort(np.random.default_rng(epoch).permutation(11)[:9])  # noqa: E731
-    training = loader(windows[0], batch=3, shuffle=True, prepared=turned, drawn=drawn)
-    return training, loader(windows[1], batch=2, shuffle=False)
+    training = Loader([windows[0]], batch=3, shuffle=True, prepared=turned, drawn=drawn)
+    return training, Loader([windows[1]], batch=2, shuffle=False)
 
 
 class KilledError(BaseException):

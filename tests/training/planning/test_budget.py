@@ -15,7 +15,7 @@ from nowcast.errors import InputError
 from nowcast.losses import mse
 from nowcast.models import ConvLSTM
 from nowcast.scaling import Scaler
-from nowcast.tensors import Loader, Windows, loader
+from nowcast.tensors import Loader, Windows
 from nowcast.training import Budget, plan_budget
 from nowcast.training.planning.budget import DEFAULT_MINUTES, FEW, MOST_EPOCHS
 from nowcast.training.recipe import Recipe
@@ -33,7 +33,7 @@ def loaders() -> tuple[Loader, Loader]:
     cube = xr.DataArray(values, dims=("time", "channel", "y", "x"), coords={"time": times}, name="noise")
     scaler = Scaler("unit", 0.0, 1.0)
     windows = [Windows(part, plan(part, context=2, horizon=2), scaler, masked=False) for part in (cube[:24], cube[24:])]
-    return loader(windows[0], batch=4, shuffle=True), loader(windows[1], batch=4, shuffle=False)
+    return Loader([windows[0]], batch=4, shuffle=True), Loader([windows[1]], batch=4, shuffle=False)
 
 
 def network() -> ConvLSTM:

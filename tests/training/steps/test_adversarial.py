@@ -22,7 +22,7 @@ from nowcast.losses import mse
 from nowcast.models import ConvLSTM, Forecaster
 from nowcast.models.discriminator import Logits
 from nowcast.scaling import Scaler
-from nowcast.tensors import Batch, Loader, Windows, loader
+from nowcast.tensors import Batch, Loader, Windows
 from nowcast.training import Budget, Outcome, Recipe, fit, plan_budget
 from nowcast.training.checkpoints.file import read
 from nowcast.training.steps.adversarial import Adversarial, hinge
@@ -59,7 +59,7 @@ def loaders() -> tuple[Loader, Loader]:
         Windows(part, plan(part, context=2, horizon=2), Scaler("unit", 0.0, 1.0), masked=False)
         for part in (cube[:16], cube[16:])
     ]
-    return loader(windows[0], batch=4, shuffle=True), loader(windows[1], batch=4, shuffle=False)
+    return Loader([windows[0]], batch=4, shuffle=True), Loader([windows[1]], batch=4, shuffle=False)
 
 
 def fitted(folder: Path, model: Forecaster, *, epochs: int = 2, **keywords: Any) -> Outcome:
@@ -275,11 +275,11 @@ def test_the_history_counts_the_forecaster_s_steps_and_tells_the_discriminator_s
             "epoch", "step", "training", "validation", "persistence", "discriminator", "learning_rate", "seconds",
         }  # fmt: skip
         assert 0 < line["discriminator"] < 4
-    assert outcome.best_validation == min(line["validation"] for line in history(tmp_path))
+    assert outcome.best == min(line["validation"] for line in history(tmp_path))
     assert outcome.persistence > 0
     with torch.no_grad():
         parts = [mse(model(each.context, 2), each.target, each.weight).item() for each in loaders()[1]]
-    assert np.mean(parts) == pytest.approx(outcome.best_validation, rel=0.3), "the plain loss"
+    assert np.mean(parts) == pytest.approx(outcome.best, rel=0.3), "the plain loss"
 
 
 class Judged:
@@ -303,7 +303,7 @@ def test_blurred_weights_of_the_beginning_are_neither_kept_nor_a_reason_to_end(t
     assert losses == sorted(losses)
     assert len(losses) == 6, "two epochs after the fourth, where the second half begins"
     assert outcome.ended == "no better validation loss for 2 epochs"
-    assert outcome.best_validation == pytest.approx(losses[3])
+    assert outcome.best == pytest.approx(losses[3])
     best = read(tmp_path / "checkpoints" / "best.ckpt")
     assert best["epoch"] == 4
     assert all(
@@ -319,7 +319,7 @@ def test_a_training_that_ends_in_its_first_half_keeps_the_weights_it_has(
     model = network()
     outcome = fitted(tmp_path, model, epochs=8)
     assert not (tmp_path / "checkpoints" / "best.ckpt").exists()
-    assert outcome.best_validation == history(tmp_path)[0]["validation"]
+    assert outcome.best == history(tmp_path)[0]["validation"]
     last = read(max((tmp_path / "checkpoints").glob("step-*.ckpt")))["state_dict"]
     assert all(torch.equal(value, last["forecaster." + name]) for name, value in model.state_dict().items())
 
