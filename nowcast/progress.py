@@ -32,15 +32,11 @@ CELLS = 24
 
 
 @cache
-def _stderr() -> Console:
+def console() -> Console:
+    """Where progress goes."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
-
-
-def console() -> Console:
-    """Where progress goes."""
-    return _stderr()
 
 
 def _in_notebook() -> bool:

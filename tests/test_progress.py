@@ -56,7 +56,7 @@ def test_quiet_silences_its_own_thread_alone(capsys: pytest.CaptureFixture[str])
 def test_a_bar_draws_to_standard_error_and_takes_counts_totals_and_notes(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "_stderr", lambda: Console(stderr=True, force_terminal=True, width=120))
+    monkeypatch.setattr(progress, "console", lambda: Console(stderr=True, force_terminal=True, width=120))
     with bar("fit") as line:
         assert line.live
         line.to(1, 4, "validation 0.25")

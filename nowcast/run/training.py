@@ -182,7 +182,7 @@ def _fitted(
             checkpoint_minutes=settings.training.checkpoint_minutes,
             **told,
         )
-    judged_by = f"; {recipe.judged_by} {outcome.best_validation:.5f}, persistence {outcome.persistence:.5f}"
+    judged_by = f"; {recipe.judged_by} {outcome.best:.5f}, persistence {outcome.persistence:.5f}"
     tell(f"trained  {outcome.steps} steps, {outcome.ended}{'' if validation is None else judged_by}")
     if outcome.skipped:
         tell(f"beware   {outcome.skipped} step(s) were skipped: their loss or gradients were not finite")

@@ -34,12 +34,13 @@ class Outcome:
     """How a training ended. The forecaster given to `fit` then holds the best weights; `steps` are its own, and
     `skipped` those of them that were left out for their numbers were not finite.
 
-    Without a validation part these are the last weights, and both losses are NaN. `idle`: no step was left to do.
+    `best` is their loss on validation, or their score where one is monitored, and `persistence` that of persistence.
+    Without a validation part these are the last weights, and both are NaN. `idle`: no step was left to do.
     """
 
     epochs: int
     steps: int
-    best_validation: float
+    best: float
     persistence: float
     ended: str
     skipped: int = 0
@@ -167,7 +168,7 @@ def _outcome(
     return Outcome(
         epochs=epochs,
         steps=steps,
-        best_validation=least if best is None or weights is None else best.score,
+        best=least if best is None or weights is None else best.score,
         persistence=metrics.get(task.recipe.compared_with, math.nan),
         ended=ended,
         skipped=skipped,

@@ -20,7 +20,7 @@ from nowcast.tensors import Batch
 from nowcast.verification.distribution import Knots, brier_sum, crps_sum, probability_at
 from nowcast.verification.events import counts, event_scores, exceeds
 from nowcast.verification.finishing import HIGHER
-from nowcast.verification.neighbourhood import fraction_sums, integral, window_sums
+from nowcast.verification.neighbourhood import centres, fraction_sums, integral, window_sums
 from nowcast.verification.pixelwise import error_sums
 
 __all__ = ["Asked", "Monitor", "Tally", "asked_for"]
@@ -111,10 +111,8 @@ def _table(frame: _Frame, monitor: Monitor) -> tuple[float, ...]:
 def _neighbourhood(frame: _Frame, monitor: Monitor) -> tuple[float, ...]:
     width = monitor.asked.scale or 1
     events = np.stack([frame.reached, monitor.reaches(frame.matched) & frame.valid])
-    half = width // 2
-    centre = frame.valid[half : frame.valid.shape[0] - half, half : frame.valid.shape[1] - half]
     inside, pixels = (window_sums(integral(each), width) for each in (events, frame.valid))
-    difference, squares = fraction_sums(inside, pixels, centre)
+    difference, squares = fraction_sums(inside, pixels, centres(frame.valid, width))
     return float(difference[0]), float(squares[0])
 
 

@@ -18,7 +18,7 @@ from nowcast.verification.distribution import (
     reliability_sums,
 )
 from nowcast.verification.events import counts, exceeds
-from nowcast.verification.neighbourhood import fraction_sums, integral, window_sums
+from nowcast.verification.neighbourhood import centres, fraction_sums, integral, window_sums
 from nowcast.verification.pixelwise import error_sums, moment_sums
 from nowcast.verification.structure import similarity_sum, whole_windows
 
@@ -168,9 +168,7 @@ def _add_events(row: Row, lead: int, stack: np.ndarray, valid: np.ndarray, rules
                 row[name][member, lead, level] += count
         event_table = integral(events)
         for index, width in enumerate(rules.widths):
-            half = width // 2
-            centre = valid[half : valid.shape[0] - half, half : valid.shape[1] - half]
             windows = window_sums(event_table, width), window_sums(valid_table, width)
-            difference, squares = fraction_sums(*windows, centre)
+            difference, squares = fraction_sums(*windows, centres(valid, width))
             row["fraction_difference"][:, lead, level, index] += difference
             row["fraction_squares"][:, lead, level, index] += squares

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["fraction_sums", "integral", "window_sums"]
+__all__ = ["centres", "fraction_sums", "integral", "window_sums"]
 
 
 def integral(mask: np.ndarray) -> np.ndarray:
@@ -23,6 +23,12 @@ def window_sums(table: np.ndarray, scale: int) -> np.ndarray:
     upper, lower = table[..., :-scale, :], table[..., scale:, :]
     sums: np.ndarray = (lower - upper)[..., scale:] - (lower - upper)[..., :-scale]
     return sums
+
+
+def centres(valid: np.ndarray, scale: int) -> np.ndarray:
+    """Of a field `(y, x)` the central pixels of those windows, one for each."""
+    half = scale // 2
+    return valid[half : valid.shape[0] - half, half : valid.shape[1] - half]
 
 
 def fraction_sums(events: np.ndarray, pixels: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

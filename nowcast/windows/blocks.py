@@ -130,10 +130,12 @@ def plan_blocks(plan: WindowPlan, *, edges: ChunkEdges, pixel_bytes: int, memory
     least = (plan.context + plan.horizon) * plan.patch[0] * plan.patch[1] * pixel_bytes
     if chunk > memory or least > memory:
         raise InputError(
-            "one chunk is larger than the memory that windows may take" if chunk > memory else "a window is larger",
+            f"one {'chunk' if chunk > memory else 'window'} is larger than the memory that windows may take",
             found=f"{max(chunk, least) / 1e6:.4g} MB",
             needed=f"at most {memory / 1e6:.4g} MB",
-            next_step="nowcast convert PATH cube.zarr cuts it smaller" if chunk > memory else "a smaller --patch",
+            next_step="nowcast convert PATH cube.zarr cuts it smaller; or a higher --memory"
+            if chunk > memory
+            else "a smaller --patch, or a higher --memory",
         )
     window_bytes = len(plan) * least
     room = max(memory - chunk, least)

@@ -62,7 +62,7 @@ class EpochOrder:
         batch: int | None = None,
         drawn: np.ndarray | None = None,
     ) -> None:
-        self._plan, self._key, self._shuffle = blocks, (seed, epoch), shuffle
+        self._joined, self._key, self._shuffle = blocks, (seed, epoch), shuffle
         self._kept = None
         sizes = blocks.sizes
         if drawn is not None:
@@ -139,7 +139,7 @@ class EpochOrder:
         return found
 
     def _windows(self, piece: _Piece) -> np.ndarray:
-        windows = self._plan.windows_of(piece.block)
+        windows = self._joined.windows_of(piece.block)
         if self._kept is not None:
             windows = windows[self._kept[windows]]
         if self._shuffle:

@@ -97,8 +97,8 @@ def main() -> None:
                     folder=place,
                     budget=training.Budget(given.epochs, None, "as asked"),
                 )
-                losses[name].append(outcome.best_validation)
-                print(f"seed {seed}, {name}: {outcome.best_validation:.6f} (persistence {outcome.persistence:.6f})")
+                losses[name].append(outcome.best)
+                print(f"seed {seed}, {name}: {outcome.best:.6f} (persistence {outcome.persistence:.6f})")
     medians = {name: statistics.median(each) for name, each in losses.items()}
     ratio = medians["in blocks"] / medians["full shuffle"]
     print(f"validation loss in blocks / full shuffle: {ratio:.4f} (medians of {given.seeds})")

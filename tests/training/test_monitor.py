@@ -199,17 +199,17 @@ def test_weights_are_those_of_the_best_score_not_of_the_least_loss(tmp_path: Pat
     history = rows(tmp_path / "score")
     scores = [line["csi@0.8mm/h"] for line in history]
     assert scores[0] > 0 == scores[-1]
-    assert outcome.best_validation == max(scores)
+    assert outcome.best == max(scores)
     assert outcome.persistence == history[0]["csi@0.8mm/h of persistence"] > 0
     assert outcome.ended == "no better csi@0.8mm/h for 3 epochs"
-    assert plain.best_validation == min(line["validation"] for line in rows(tmp_path / "loss"))
+    assert plain.best == min(line["validation"] for line in rows(tmp_path / "loss"))
     assert by_loss.factor.item() < 0.5 < 0.8 < by_score.factor.item()
 
 
 def test_of_an_error_less_is_better(tmp_path: Path, blobs: Any) -> None:
     _, outcome = faded(tmp_path, blobs, "mae")
     scores = [line["mae"] for line in rows(tmp_path)]
-    assert outcome.best_validation == min(scores) < max(scores)
+    assert outcome.best == min(scores) < max(scores)
 
 
 # From a cube

@@ -107,7 +107,7 @@ def test_a_chunk_larger_than_the_memory_is_refused_with_the_cure() -> None:
 
 
 def test_a_window_larger_than_the_memory_is_refused() -> None:
-    with pytest.raises(InputError, match=r"(?s)a window is larger.*a smaller --patch"):
+    with pytest.raises(InputError, match=r"(?s)one window is larger.*a smaller --patch"):
         plan_blocks(radar(), edges=chunks(time=1, side=64), pixel_bytes=2, memory=600_000)
 
 

@@ -18,7 +18,7 @@ from nowcast.report.charts.figures import (
     units_of,
 )
 from nowcast.report.charts.learning import learning_figure
-from nowcast.report.charts.splitting import split_line
+from nowcast.report.charts.splitting import moment, split_line, split_told
 
 __all__ = [
     "Figure",
@@ -27,12 +27,14 @@ __all__ = [
     "event_figures",
     "interval_note",
     "learning_figure",
+    "moment",
     "probability_figures",
     "sample",
     "scale_figures",
     "skill_figures",
     "spectrum_figures",
     "split_line",
+    "split_told",
     "style_of",
     "units_of",
 ]

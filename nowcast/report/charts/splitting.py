@@ -1,4 +1,4 @@
-"""How time was shared out to training, validation and test, as a line."""
+"""How time was shared out to training, validation and test: as a line, and in words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from nowcast.report.markup import Markup, tag
 
-__all__ = ["split_line"]
+__all__ = ["moment", "split_line", "split_told"]
 
 WIDTH, BAR, TOP = 440, 26, 24
 NAMED = 68
@@ -54,6 +54,20 @@ def split_line(audit: Mapping[str, Any], *, number: int = 1) -> Markup:
     )
     height = TOP + BAR + 22
     return tag("svg", hatch, *drawn, viewBox=f"0 0 {WIDTH} {height}", role="img", aria_label=alt, class_="line-of-time")
+
+
+def split_told(audit: Mapping[str, Any]) -> str:
+    """What kept the parts apart, and where statistics are from, in sentences; `audit` as of `split_line`."""
+    text = f"Split by {audit.get('split_by', 'time')}; {audit.get('embargo_frames', '?')} frames are left out "
+    text += f"between parts; {audit.get('shared_frames', '?')} frames are in two parts. Statistics, such as those of "
+    text += "the scaling, are those of the training part"
+    times = [moment(time) for time in audit.get("statistics_times", ()) if time is not None]
+    return text + (f", {' to '.join(times)}." if times else ".")
+
+
+def moment(text: Any) -> str:
+    """A time without what is zero of it; of an empty part there is none."""
+    return "none" if text is None else str(text).replace("T", " ").removesuffix(":00")
 
 
 def _apart(parts: Mapping[str, Sequence[Sequence[int]]], end: int) -> list[tuple[str, float]]:

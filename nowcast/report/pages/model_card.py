@@ -14,6 +14,7 @@ import xarray as xr
 from nowcast import verification
 from nowcast.errors import printable
 from nowcast.model_file import Card
+from nowcast.report.charts import moment, split_told
 from nowcast.report.known import Known, Part, sentences
 
 __all__ = ["model_card"]
@@ -101,13 +102,8 @@ def _standing(each: Mapping[str, Any] | None) -> str:
 
 def _split(audit: Mapping[str, Any], of: str) -> list[str]:
     parts = audit["parts"].items()
-    rows = [(name, part.get("first") or "–", part.get("last") or "–", part.get("frames", "")) for name, part in parts]
-    text = f"{of}Split by {audit.get('split_by', 'time')}; {audit.get('embargo_frames', '?')} frames are left out "
-    text += f"between parts; {audit.get('shared_frames', '?')} frames are in two parts. Statistics, such as those of "
-    text += "the scaling, are those of the training part"
-    times = [str(time) for time in audit.get("statistics_times", ()) if time is not None]
-    text += f", {' to '.join(times)}." if times else "."
-    return [_table(("part", "first", "last", "frames"), rows), _plain(text)]
+    rows = [(name, moment(part.get("first")), moment(part.get("last")), part.get("frames", "")) for name, part in parts]
+    return [_table(("part", "first", "last", "frames"), rows), _plain(of + split_told(audit))]
 
 
 def _limits(card: Card, scores: xr.Dataset | None) -> list[str]:

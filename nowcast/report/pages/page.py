@@ -18,12 +18,14 @@ from nowcast.report.charts import (
     event_figures,
     interval_note,
     learning_figure,
+    moment,
     probability_figures,
     sample,
     scale_figures,
     skill_figures,
     spectrum_figures,
     split_line,
+    split_told,
     style_of,
     units_of,
 )
@@ -226,25 +228,15 @@ def _audit(audit: Mapping[str, Any], of: str, number: int) -> Markup:
         tag(
             "tr",
             tag("th", str(name), scope="row"),
-            *(tag("td", _moment(part.get(end, ""))) for end in ("first", "last")),
+            *(tag("td", moment(part.get(end, ""))) for end in ("first", "last")),
             tag("td", str(part.get("frames", ""))),
         )
         for name, part in audit["parts"].items()
     ]
-    embargo, shared = audit.get("embargo_frames", "?"), audit.get("shared_frames", "?")
-    text = f"Split by {audit.get('split_by', 'time')}; {embargo} frames are left out between parts; {shared} frames "
-    text += "are in two parts. Scaled by the statistics of the training part"
-    times = [_moment(time) for time in audit.get("statistics_times", ()) if time is not None]
-    text += f", {' to '.join(times)}." if times else "."
     table = tag("div", tag("table", tag("thead", head), tag("tbody", *rows)), class_="scroll")
-    return tag("figure", tag("h3", "Split" + of), split_line(audit, number=number), table, tag("figcaption", text))
-
-
-def _moment(text: Any) -> str:
-    """A time without what is zero of it; of an empty part there is none."""
-    if text is None:
-        return "none"
-    return str(text).replace("T", " ").removesuffix(":00")
+    return tag(
+        "figure", tag("h3", "Split" + of), split_line(audit, number=number), table, tag("figcaption", split_told(audit))
+    )
 
 
 def _numbers(parts: Sequence[Part], first: xr.Dataset) -> Markup:

@@ -71,14 +71,14 @@ def test_all_that_a_card_owes_is_there(made_scores: Maker) -> None:
         "the next 12 frames (60 min) of rain_rate (mm h-1) from the 4 before them (20 min), one every 5 min",
         "on pixels of 1000 x 1000 m", "| licence of the data | CC-BY-4.0 |", "| hardware | x86_64 |",
         "12 frames are left out between parts; 0 frames are in two parts",
-        "training part, 2026-05-01T00:00:00 to 2026-05-01T02:00:00.",
+        "training part, 2026-05-01 00:00 to 2026-05-01 02:00.",
         "seen on 40 starting times, and on nothing else", "intervals of 90%, from 7 blocks",
         "```yaml\nmodel:\n  name: convlstm\n```", "```sh\nnowcast report runs/a\n```",
     ):  # fmt: skip
         assert words in text, words
     assert rows_of(text, "part") == [
-        ["training", "2026-05-01T00:00:00", "2026-05-01T02:00:00", "25"],
-        ["test", "–", "–", "0"],
+        ["training", "2026-05-01 00:00", "2026-05-01 02:00", "25"],
+        ["test", "none", "none", "0"],
     ]
 
 

@@ -60,11 +60,11 @@ def test_averaged_weights_are_judged_and_kept(tmp_path: Path, blobs: Any) -> Non
     outcome = fitted(tmp_path / "averaged", blobs, averaged, ema=0.8)
     steps = [[line["training"] for line in history(tmp_path / name)] for name in ("plain", "averaged")]
     assert steps[0] == pytest.approx(steps[1]), "the steps themselves are the same"
-    assert outcome.best_validation == min(line["validation"] for line in history(tmp_path / "averaged"))
+    assert outcome.best == min(line["validation"] for line in history(tmp_path / "averaged"))
     assert not any(
         torch.equal(one, other) for one, other in zip(plain.parameters(), averaged.parameters(), strict=True)
     )
-    assert blobs.validation_of(averaged, mse) == pytest.approx(outcome.best_validation, rel=1e-4)
+    assert blobs.validation_of(averaged, mse) == pytest.approx(outcome.best, rel=1e-4)
 
 
 @pytest.mark.parametrize("adversarial", [None, 0.01])

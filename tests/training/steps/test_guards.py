@@ -128,7 +128,7 @@ def test_skipped_steps_are_in_the_history_and_a_resume_goes_on_counting(tmp_path
     outcome = fitted(tmp_path, blobs, loss=Now({1: math.nan, 8: math.inf}), nonfinite="skip")
     assert outcome.skipped == 2
     assert skipped(tmp_path) == [1, 2]
-    assert math.isfinite(outcome.best_validation)
+    assert math.isfinite(outcome.best)
     again = fitted(tmp_path, blobs, loss=Now({0: math.nan}), epochs=3, nonfinite="skip", resume=True)
     assert again.skipped == 3
     assert skipped(tmp_path) == [1, 2, 3]
@@ -226,7 +226,7 @@ def test_missing_values_are_trained_around(missing: str, tmp_path: Path, blobs: 
     blobs.cube[where] = np.nan
     model = network(masked=True)
     outcome = fitted(tmp_path, blobs, model=model, learning_rate=0.01)
-    assert math.isfinite(outcome.best_validation)
+    assert math.isfinite(outcome.best)
     assert all(torch.isfinite(each).all() for each in model.parameters())
 
 
@@ -239,7 +239,7 @@ def test_infinities_of_half_precision_count_as_missing(tmp_path: Path, blobs: An
     given = Batch(*(part[None] for part in windows(blobs)[10]))
     assert not given.weight.all()
     assert torch.isfinite(given.context).all()
-    assert math.isfinite(fitted(tmp_path, blobs, model=model).best_validation)
+    assert math.isfinite(fitted(tmp_path, blobs, model=model).best)
 
 
 @pytest.mark.parametrize(("kind", "most"), [(torch.float16, 65504.0), (torch.bfloat16, 3.3e38)])
@@ -273,4 +273,4 @@ def test_1e38_that_is_scaled_to_one_is_learnt_around_or_refused(tmp_path: Path, 
     blobs.cube[13, 0, 3, 5] = 1e38
     blobs.scaler = Scaler.fit(blobs.cube[:24], method="unit")
     outcome = fitted(tmp_path, blobs)
-    assert math.isfinite(outcome.best_validation)
+    assert math.isfinite(outcome.best)

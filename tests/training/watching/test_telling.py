@@ -116,7 +116,7 @@ def test_a_log_is_told_a_line_now_and_then(capsys: pytest.CaptureFixture[str], m
 
 def test_the_whole_line_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = io.StringIO()
-    monkeypatch.setattr(shown, "_stderr", lambda: Console(file=seen, force_terminal=True, width=160))
+    monkeypatch.setattr(shown, "console", lambda: Console(file=seen, force_terminal=True, width=160))
     with bar("fit", total=5) as line:
         progress = Progress(line, 5)
         progress.on_train_start(trainer_at(0), None)  # type: ignore[arg-type]
