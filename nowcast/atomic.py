@@ -13,7 +13,11 @@ from pathlib import Path
 
 from nowcast.errors import InputError, MachineError
 
-__all__ = ["clear", "is_aside", "put_in_place", "replacing", "sync", "write_text"]
+__all__ = ["REFUSALS", "clear", "is_aside", "put_in_place", "replacing", "sync", "write_text"]
+
+
+REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS}
+"""What the system answers where a disk is full or a place may not be written."""
 
 
 @contextlib.contextmanager
@@ -42,13 +46,7 @@ def replacing(target: str | os.PathLike[str]) -> Iterator[Path]:
         yield aside
         put_in_place(aside, target)
     except OSError as error:
-        if not _elsewhere(error, folder) and error.errno in {
-            errno.ENOSPC,
-            errno.EDQUOT,
-            errno.EACCES,
-            errno.EPERM,
-            errno.EROFS,
-        }:
+        if error.errno in REFUSALS and not _elsewhere(error, folder):
             _remove(room, aside)
             raise _machine_error(target, error) from error
         raise
@@ -84,7 +82,7 @@ def put_in_place(aside: Path, target: Path) -> None:
 def write_text(target: str | os.PathLike[str], text: str) -> None:
     """Put a file of this text in the target's place, as `replacing` does."""
     with replacing(target) as aside:
-        aside.write_text(text)
+        aside.write_text(text, encoding="utf-8")
 
 
 def is_aside(path: Path) -> bool:

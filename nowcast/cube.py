@@ -20,6 +20,7 @@ import xarray as xr
 from nowcast.errors import InputError
 
 __all__ = [
+    "COLOURS",
     "DATASET_PREFIX",
     "DIMS",
     "FORECAST_DIMS",
@@ -46,6 +47,9 @@ __all__ = [
 DIMS = ("time", "channel", "y", "x")
 _CLASS_NAMES = {"ct", "cma", "ctype", "cloudtype", "cloud_type", "cloudmask", "cloud_mask", "cloud_phase"}
 _CLASS_NAMES |= {"landcover", "land_cover", "mask", "class", "classes", "labels"}
+
+COLOURS = ("red", "green", "blue")
+"""What the channels of a picture in colours are called."""
 
 FORECAST_DIMS = ("forecast_reference_time", "lead_time", "channel", "y", "x")
 

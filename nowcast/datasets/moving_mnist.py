@@ -18,7 +18,7 @@ from nowcast.datasets.digits import DRAWN_ALONE, SIDE, TEST_FILE, TRAINING_FILE,
 from nowcast.errors import InputError
 from nowcast.progress import tell
 from nowcast.readers import reading
-from nowcast.readers.counting import counted
+from nowcast.readers.counting import counted, rows_and_columns
 from nowcast.readers.lazy import lazily
 
 __all__ = ["bounced", "moving_mnist"]
@@ -138,8 +138,7 @@ def moving_mnist(
             "time": time,
             "sequence": ("time", np.repeat(names, length)),
             "part": ("time", np.repeat(parts, length)),
-            "y": ("y", np.arange(rows), {"units": "1", "long_name": "row from the top"}),
-            "x": ("x", np.arange(columns), {"units": "1", "long_name": "column from the left"}),
+            **rows_and_columns(rows, columns),
         },
         name="grey",
         attrs={

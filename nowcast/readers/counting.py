@@ -1,4 +1,4 @@
-"""Times of frames of which only the step is known: they are counted from the first."""
+"""Frames, rows and columns that are only counted, where a file does not say when and where they are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-__all__ = ["FIRST_FRAME", "counted"]
+__all__ = ["FIRST_FRAME", "counted", "rows_and_columns"]
 
 FIRST_FRAME = "first frame"
 """The value of a time axis' attribute `counted_from` where a file tells only the step: then its times are 1970's."""
@@ -18,3 +18,11 @@ def counted(frames: int, seconds: float, start: pd.Timestamp | None = None) -> x
     first = np.datetime64(0, "ns") if start is None else start.to_datetime64().astype("datetime64[ns]")
     attrs = {"standard_name": "time"} | ({"counted_from": FIRST_FRAME} if start is None else {})
     return xr.Variable(("time",), first + steps, attrs)
+
+
+def rows_and_columns(rows: int, columns: int) -> dict[str, xr.Variable]:
+    """Coordinates `y` and `x` that count from the upper left corner."""
+    return {
+        name: xr.Variable((name,), np.arange(length), {"units": "1", "long_name": words})
+        for name, length, words in (("y", rows, "row from the top"), ("x", columns, "column from the left"))
+    }

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 
 from nowcast.errors import InputError, MachineError, NowcastError
 
-__all__ = ["parsing", "reading"]
+__all__ = ["LONGEST_SIDE", "damaged", "parsing", "reading", "told"]
+
+LONGEST_SIDE = 50_000
+"""Pixels along a side of a frame; a header that states more is taken for damage."""
 
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
@@ -39,7 +42,7 @@ def reading(what: str, *, part: str = "it") -> Iterator[None]:
         raise
     except OSError as error:
         if error.errno in _MACHINE:
-            raise MachineError(f"{what}: cannot be read", found=_told(error)) from error
+            raise MachineError(f"{what}: cannot be read", found=told(error)) from error
         raise _damaged(what, error, part) from error
     except (EOFError, zlib.error, lzma.LZMAError) as error:
         raise _damaged(what, error, part) from error
@@ -76,22 +79,33 @@ def parsing(what: str, *, part: str = "it") -> Iterator[None]:
     except MemoryError as error:
         raise MachineError(
             f"{what}: {part} needs more memory than there is",
-            found=_told(error),
+            found=told(error),
             next_step="give fewer files, or --crop",
         ) from error
     except Exception as error:
         raise _damaged(what, error, part, named=True) from error
 
 
-def _told(error: Exception) -> str:
+def damaged(
+    what: object,
+    how: str = "it cannot be read",
+    *,
+    found: str | None = None,
+    needed: str = "a complete file",
+    next_step: str = "fetch or write it again, or leave it out",
+) -> InputError:
+    """The error of a damaged file, or part of one: `what` is its name, `how` in what it is damaged."""
+    return InputError(
+        f"{what}: damaged, {how}", found=None if found is None else found[:300], needed=needed, next_step=next_step
+    )
+
+
+def told(error: Exception) -> str:
+    """The first line of an error's own words, or its name where it has none."""
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:300]
 
 
 def _damaged(what: str, error: Exception, part: str, *, named: bool = False) -> InputError:
-    return InputError(
-        f"{what}: damaged, {part} cannot be read",
-        found=f"{type(error).__name__}: {_told(error)}" if named else _told(error),
-        needed="a complete file",
-        next_step="fetch or write it again, or leave it out",
-    )
+    words = f"{type(error).__name__}: {told(error)}" if named else told(error)
+    return damaged(what, f"{part} cannot be read", found=words)

@@ -17,7 +17,17 @@ from nowcast.readers.damage import parsing
 if TYPE_CHECKING:
     from nowcast.readers.labelling.packing import Decoding
 
-__all__ = ["guarded", "lazily"]
+__all__ = ["AS_STORED", "guarded", "lazily"]
+
+AS_STORED: dict[str, Any] = {
+    "chunks": None,
+    "cache": False,
+    "mask_and_scale": False,
+    "decode_times": False,
+    "decode_timedelta": False,
+    "decode_coords": False,
+}
+"""Keywords of `xarray.open_dataset` by which nothing is loaded and every number stays as it is stored."""
 
 
 def lazily(

@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 from PIL import Image
 
-from nowcast.cube import label
+from nowcast.cube import COLOURS, label
 from nowcast.errors import InputError, MachineError, NowcastWarning
 from nowcast.writers.drawing import Drawing
 
@@ -115,7 +115,7 @@ def _is_grey(cube: xr.DataArray) -> bool:
 
 
 def _is_colour(cube: xr.DataArray) -> bool:
-    return "channel" in cube.coords and [str(name) for name in cube["channel"].values] == ["red", "green", "blue"]
+    return "channel" in cube.coords and tuple(map(str, cube["channel"].values)) == COLOURS
 
 
 def _fps(cube: xr.DataArray) -> Fraction:

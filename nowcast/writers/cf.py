@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from nowcast import __version__, products
 from nowcast.cube import DATASET_PREFIX, FORECAST_DIMS, check, label, source_dims
 from nowcast.errors import InputError
 from nowcast.writers.encoding import RANGES, encode, encode_attrs
-from nowcast.writers.packing import PROBABILITY, Packing, pack_probability, packing_of
+from nowcast.writers.packing import PROBABILITY, Packing, as_float32, pack_probability, packing_of
 
 __all__ = ["CONVENTIONS", "check_forecast", "is_forecast", "to_dataset"]
 
@@ -184,7 +185,7 @@ def _field(cube: xr.DataArray, *, packed: bool, forecast: bool) -> xr.Variable:
             data = _by_block(packing.pack, data, packing.dtype)
             attrs.update(packing.attrs())
         else:
-            data = _by_block(_as_float32, data, np.dtype("float32"))
+            data = _by_block(partial(as_float32, what=label(cube)), data, np.dtype("float32"))
             attrs.update(_unpacked_ranges(attrs, packing, forecast))
             attrs = {key: value for key, value in attrs.items() if value is not None}
             attrs["_FillValue"] = np.float32("nan")
@@ -211,18 +212,6 @@ def _by_block(function: Callable[[np.ndarray], np.ndarray], data: Any, dtype: np
     if hasattr(data, "dask"):
         return data.map_blocks(function, dtype=dtype, meta=np.empty((0,) * data.ndim, dtype))
     return function(np.asarray(data))
-
-
-def _as_float32(block: np.ndarray) -> np.ndarray:
-    try:
-        with np.errstate(over="raise"):
-            return block.astype("float32")
-    except FloatingPointError as error:
-        raise InputError(
-            "values beyond the range of float32 cannot be written",
-            found=f"up to {np.nanmax(np.abs(block)):g}",
-            needed="less than 3.4e38",
-        ) from error
 
 
 def _dataset_attrs(cube: xr.DataArray, name: str, forecast: bool, now: datetime | None) -> dict[str, Any]:

@@ -12,9 +12,8 @@ import pandas as pd
 import xarray as xr
 
 from nowcast.cube import DATASET_PREFIX, iso, label, sequence_of
-from nowcast.errors import InputError
 from nowcast.writers.cf import is_forecast
-from nowcast.writers.packing import DoesNotFitError, packing_of
+from nowcast.writers.packing import DoesNotFitError, as_float32, packing_of
 
 __all__ = ["NAMESPACE", "Image", "as_written", "blocks", "images_of", "pixel_dtype"]
 
@@ -126,13 +125,7 @@ def as_written(values: np.ndarray, dtype: np.dtype[Any], what: str) -> np.ndarra
         limits = np.iinfo(dtype)
         if not ((values >= limits.min) & (values <= limits.max) & (values == np.rint(values))).all():
             raise DoesNotFitError(f"a value that is no {dtype}")
-    try:
-        with np.errstate(over="raise"):
-            return values.astype(dtype)
-    except FloatingPointError as error:
-        raise InputError(
-            f"{what}: values beyond the range of float32 cannot be written", needed="less than 3.4e38"
-        ) from error
+    return as_float32(values, what) if dtype == np.float32 else values.astype(dtype)
 
 
 def _of_cube(cube: xr.DataArray) -> Iterator[Image]:

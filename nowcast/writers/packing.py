@@ -10,7 +10,7 @@ import numpy as np
 
 from nowcast.errors import InputError
 
-__all__ = ["PROBABILITY", "DoesNotFitError", "Packing", "pack_probability", "packing_of"]
+__all__ = ["PROBABILITY", "DoesNotFitError", "Packing", "as_float32", "pack_probability", "packing_of"]
 
 
 class DoesNotFitError(Exception):
@@ -111,3 +111,22 @@ def pack_probability(block: np.ndarray) -> np.ndarray:
             needed="0 to 1, NaN where missing",
         )
     return PROBABILITY.pack(np.clip(block, 0, 1))
+
+
+def as_float32(block: np.ndarray, what: str = "the field") -> np.ndarray:
+    """Values as float32; `what` names them in messages.
+
+    Raises
+    ------
+    InputError
+        One is beyond its range.
+    """
+    try:
+        with np.errstate(over="raise"):
+            return block.astype("float32")
+    except FloatingPointError as error:
+        raise InputError(
+            f"{what}: values beyond the range of float32 cannot be written",
+            found=f"up to {np.nanmax(np.abs(block)):g}",
+            needed="less than 3.4e38",
+        ) from error

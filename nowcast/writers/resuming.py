@@ -7,7 +7,6 @@ takes its place when it is complete, in one step.
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import json
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nowcast.atomic import put_in_place, sync
+from nowcast.atomic import REFUSALS, put_in_place, sync
 from nowcast.cube import source_dims
 from nowcast.errors import InputError, MachineError
 from nowcast.writers import cf, zarr
@@ -115,7 +114,7 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno not in REFUSALS:
             raise
         free = shutil.disk_usage(path.parent).free
         raise MachineError(

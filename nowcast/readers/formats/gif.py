@@ -11,14 +11,13 @@ import xarray as xr
 
 from nowcast.errors import InputError
 from nowcast.readers.counting import counted
-from nowcast.readers.damage import reading
+from nowcast.readers.damage import LONGEST_SIDE, reading
 from nowcast.readers.formats.colours import colour_table
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 
 __all__ = ["GIFReader"]
 
-LARGEST = 50_000
 _MODES = ("P", "L")
 
 
@@ -40,7 +39,7 @@ class GIFReader:
             frames = int(getattr(picture, "n_frames", 1))
             seconds = float(picture.info.get("duration", 0)) / 1000
             mode = picture.mode
-        if mode not in _MODES or not (0 < rows <= LARGEST and 0 < columns <= LARGEST):
+        if mode not in _MODES or not (0 < rows <= LONGEST_SIDE and 0 < columns <= LONGEST_SIDE):
             raise InputError(f"{path}: a GIF without palette", found=f"{mode}, {columns} x {rows}", needed="indices")
         load = partial(_load, path, table.values)
         values = lazily(path, load, frames=frames, shape=(rows, columns), dtype="float32")

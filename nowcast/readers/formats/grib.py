@@ -9,7 +9,7 @@ import xarray as xr
 
 from nowcast.errors import InputError, MachineError
 from nowcast.readers import projections  # noqa: F401  (pyproj before ecCodes, which brings another PROJ)
-from nowcast.readers.damage import parsing
+from nowcast.readers.damage import damaged, parsing
 from nowcast.readers.options import Options
 
 __all__ = ["GRIBReader"]
@@ -68,18 +68,18 @@ def _require_whole(path: Path) -> None:
             length = int.from_bytes(start[8:16] if edition == 2 else start[4:7], "big")
             file.seek(max(place, place + length - 4))
             if start[:4] != b"GRIB" or length < 16 or place + length > size or file.read(4) != b"7777":
-                raise InputError(
-                    f"{path}: damaged, message {count} is cut short or no GRIB message",
+                raise damaged(
+                    path,
+                    f"message {count} is cut short or no GRIB message",
                     found=f"{size} bytes",
                     needed=f"{place + length} bytes" if start[:4] == b"GRIB" else "GRIB ... 7777",
-                    next_step="fetch it again, or leave it out",
                 )
             file.seek(place)
             if not _sections_fit(file, edition, length):
-                raise InputError(
-                    f"{path}: damaged, the sections of message {count} do not fit together",
+                raise damaged(
+                    path,
+                    f"the sections of message {count} do not fit together",
                     needed=f"sections that fill its {length} bytes",
-                    next_step="fetch it again, or leave it out",
                 )
             place, count = place + length, count + 1
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from nowcast.errors import InputError, NowcastError, UnsafeError
-from nowcast.readers.damage import reading
+from nowcast.readers.damage import damaged, reading, told
 
 __all__ = ["MOST_AT_ONCE", "attributes", "check_safe", "is_hdf5", "number", "opened", "text", "top_of"]
 
@@ -88,11 +88,8 @@ def opened(path: Path) -> Iterator[Any]:
                 _Walk(path, path.stat().st_size).through(file.id)
                 yield file
         except (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, ValueError, RuntimeError) as error:
-            told = str(error).splitlines()
-            raise InputError(
-                f"{path}: damaged, its HDF5 structure cannot be read",
-                found=f"{type(error).__name__}: {told[0][:200] if told else ''}",
-                next_step="fetch or write it again, or leave it out",
+            raise damaged(
+                path, "its HDF5 structure cannot be read", found=f"{type(error).__name__}: {told(error)}"
             ) from error
 
 

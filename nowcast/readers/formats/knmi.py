@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.errors import InputError
+from nowcast.readers.damage import LONGEST_SIDE, damaged
 from nowcast.readers.formats.hdf5 import attributes, opened, top_of
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
@@ -24,7 +25,6 @@ __all__ = ["KNMIReader"]
 
 _FORMULA = re.compile(r"GEO=([-+0-9.eE]+)\*PV(?:\+?([-+0-9.eE]+))?")
 _MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
-_LARGEST = 50_000
 
 
 class KNMIReader:
@@ -82,12 +82,12 @@ def _numbered(file: Any) -> list[str]:
 def _image(path: Path, group: Any, shape: tuple[int, int], minutes: float) -> tuple[str, dict[str, Any], np.dtype[Any]]:
     """The field's name, its attributes with those that decode it, and the stored type."""
     stored, calibration = group["image_data"], attributes(group["calibration"])
-    if stored.shape != shape or not 1 <= min(shape) <= max(shape) <= _LARGEST or stored.dtype.kind not in "iu":
-        raise InputError(
-            f"{path}: damaged, {group.name} is not the size that the file states",
+    if stored.shape != shape or not 1 <= min(shape) <= max(shape) <= LONGEST_SIDE or stored.dtype.kind not in "iu":
+        raise damaged(
+            path,
+            f"{group.name} is not the size that the file states",
             found=f"{stored.dtype} {stored.shape}",
             needed=f"integers {shape}",
-            next_step="fetch it again, or leave it out",
         )
     scale, offset = _formula(path, str(calibration["calibration_formulas"]))
     name, attrs = _meaning(str(attributes(group).get("image_geo_parameter", "")), minutes)

@@ -7,9 +7,10 @@ from pathlib import Path
 import xarray as xr
 
 from nowcast.errors import InputError
-from nowcast.readers.damage import reading
+from nowcast.readers.damage import damaged, reading
 from nowcast.readers.formats.hdf5 import check_safe, is_hdf5
 from nowcast.readers.formats.netcdf_classic import needed_bytes
+from nowcast.readers.lazy import AS_STORED
 from nowcast.readers.options import Options
 from nowcast.sealing import check_file
 
@@ -36,17 +37,7 @@ class NetCDFReader:
         if not classic:
             check_safe(path)
         with reading(str(path)):
-            dataset = xr.open_dataset(
-                path,
-                engine="netcdf4",
-                chunks=None,
-                cache=False,
-                mask_and_scale=False,
-                decode_times=False,
-                decode_timedelta=False,
-                decode_coords=False,
-                create_default_indexes=False,
-            )
+            dataset = xr.open_dataset(path, engine="netcdf4", create_default_indexes=False, **AS_STORED)
             for dim in dataset.dims:
                 if dim in dataset.variables:
                     dataset.variables[dim].load()
@@ -74,17 +65,15 @@ def _check_length(path: Path) -> None:
         try:
             needed = needed_bytes(file)
         except (ValueError, KeyError, IndexError) as error:
-            raise InputError(
-                f"{path}: damaged, the header of a NetCDF classic file ends early or makes no sense",
-                found=f"{size} bytes",
-                next_step="fetch or write it again, or leave it out",
+            raise damaged(
+                path, "the header of a NetCDF classic file ends early or makes no sense", found=f"{size} bytes"
             ) from error
     if size < needed:
-        raise InputError(
-            f"{path}: damaged, the file is cut short",
+        raise damaged(
+            path,
+            "the file is cut short",
             found=f"{size} bytes",
             needed=f"{needed} bytes",
-            next_step="fetch or write it again, or leave it out",
         )
 
 

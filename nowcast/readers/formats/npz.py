@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.errors import InputError, UnsafeError
-from nowcast.readers.damage import parsing
+from nowcast.readers.damage import damaged, parsing
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 
@@ -99,11 +99,11 @@ def _header(path: Path, name: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
             shape, _, dtype = _read_header(member)
     needed = int(np.prod(shape, dtype=float)) * dtype.itemsize
     if dtype.kind != "O" and (needed > info.file_size or info.file_size > LARGEST_MEMBER):
-        raise InputError(
-            f"{path}: damaged, {name!r} is not the size that it states",
+        raise damaged(
+            path,
+            f"{name!r} is not the size that it states",
             found=f"{info.file_size:,} bytes",
             needed=f"{needed:,}",
-            next_step="fetch it again, or leave it out",
         )
     return shape, dtype
 
@@ -138,7 +138,7 @@ def _dates(path: Path, options: Options, frames: int) -> np.ndarray:
             dates = _DatesAlone(io.BytesIO(member.read())).load()
     moments = np.array([np.datetime64(date, "ns") for date in np.ravel(dates)])
     if moments.shape != (frames,):
-        raise InputError(f"{path}: damaged, {len(moments)} dates for {frames} frames")
+        raise damaged(path, f"{len(moments)} dates for {frames} frames")
     return moments
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.errors import InputError, NowcastWarning
+from nowcast.readers.damage import LONGEST_SIDE, damaged
 from nowcast.readers.formats.hdf5 import attributes, opened, top_of
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
@@ -42,7 +43,6 @@ _QUANTITIES = {
 _AMOUNTS = ("RATE", "ACRR", "VIL", "POR")
 _UNITS = {"VIL": "kg m-2", "HGHT": "km", "VRAD": "m s-1", "VRADH": "m s-1", "ZDR": "dB", "POR": "1"}
 _QUALITY = re.compile(r"QIND|BRDR|CLASS", re.IGNORECASE)
-_LARGEST = 50_000
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class ODIMReader:
             nominal = _moment(what.get("date"), what.get("time"))
             where = where or attributes(file["dataset1/where"])
         if not images or nominal is None:
-            raise InputError(
-                f"{path}: damaged, it holds no image" if not images else f"{path}: damaged, it states no time",
+            raise damaged(
+                path,
+                "it holds no image" if not images else "it states no time",
                 needed="dataset1/data1/data and what/date, what/time, as ODIM_H5 prescribes",
-                next_step="fetch it again, or leave it out",
             )
         for image in images:
             if image.shape != images[0].shape:
@@ -225,20 +225,20 @@ def _grid(path: Path, where: dict[str, Any], shape: tuple[int, int]) -> dict[str
         name for name in ("projdef", "xsize", "ysize", "xscale", "yscale", "UL_lon", "UL_lat") if name not in where
     ]
     if missing:
-        raise InputError(f"{path}: damaged, /where does not say {', '.join(missing)}", next_step="fetch it again")
+        raise damaged(path, f"/where does not say {', '.join(missing)}")
     rows, columns = int(where["ysize"]), int(where["xsize"])
-    if (rows, columns) != shape or max(shape) > _LARGEST or min(shape) < 1:
-        raise InputError(
-            f"{path}: damaged, the image is not the size that the file states",
+    if (rows, columns) != shape or max(shape) > LONGEST_SIDE or min(shape) < 1:
+        raise damaged(
+            path,
+            "the image is not the size that the file states",
             found=f"{shape}",
             needed=f"({rows}, {columns})",
-            next_step="fetch it again, or leave it out",
         )
     label, projection = str(path), where["projdef"]
     left, top = (float(edge) for edge in projected(projection, where["UL_lon"], where["UL_lat"], label=label))
     width, height = abs(float(where["xscale"])), abs(float(where["yscale"]))
     if not (0 < width < 1e7 and 0 < height < 1e7):
-        raise InputError(f"{path}: damaged, pixels of no size", found=f"{width} x {height} m")
+        raise damaged(path, "pixels of no size", found=f"{width} x {height} m")
     if "LR_lon" in where and "LR_lat" in where:
         right, low = (float(edge) for edge in projected(projection, where["LR_lon"], where["LR_lat"], label=label))
         apart = max(abs(left + columns * width - right) / width, abs(top - rows * height - low) / height)

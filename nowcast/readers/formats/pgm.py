@@ -16,6 +16,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.errors import InputError
+from nowcast.readers.damage import LONGEST_SIDE, damaged
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 from nowcast.readers.projections import centres, grid_mapping_of, projected, projected_axes
@@ -23,7 +24,6 @@ from nowcast.readers.projections import centres, grid_mapping_of, projected, pro
 __all__ = ["PGMReader"]
 
 LONGEST_HEADER = 65_536
-LARGEST = 50_000
 
 RADIUS = 6_371_288.0
 """The sphere of FMI's composites: with it their corners give the metres per pixel that their headers state."""
@@ -100,10 +100,10 @@ def _read_header(path: Path) -> _Header:
     while len(numbers) < 3:
         found = re.compile(rb"\s*(?:#([^\n]*)\n|(\d{1,9}))").match(start, place)
         if found is None:
-            raise InputError(
-                f"{path}: damaged, the header of a PGM picture ends early or makes no sense",
+            raise damaged(
+                path,
+                "the header of a PGM picture ends early or makes no sense",
                 needed="width, height and largest grey level",
-                next_step="fetch it again, or leave it out",
             )
         place = found.end()
         if found[2] is not None:
@@ -112,11 +112,12 @@ def _read_header(path: Path) -> _Header:
             key, _, value = found[1].decode("ascii", "replace").strip().rstrip("{}").partition(" ")
             comments.setdefault(key, value.strip())
     columns, rows, largest = numbers
-    if not (0 < rows <= LARGEST and 0 < columns <= LARGEST and 0 < largest < 65536):
-        raise InputError(
-            f"{path}: damaged, a PGM picture of an impossible size",
+    if not (0 < rows <= LONGEST_SIDE and 0 < columns <= LONGEST_SIDE and 0 < largest < 65536):
+        raise damaged(
+            path,
+            "a PGM picture of an impossible size",
             found=f"{columns} x {rows}, grey levels to {largest}",
-            needed=f"sides up to {LARGEST}, grey levels to 65535",
+            needed=f"sides up to {LONGEST_SIDE}, grey levels to 65535",
         )
     return _Header(comments, rows, columns, largest, place + 1)
 
@@ -129,11 +130,11 @@ def _load(path: Path, header: _Header, _first: int, _stop: int) -> np.ndarray:
         data = file.read(needed)
         beyond = len(file.read(64)) if len(data) == needed else 0  # reading to its end checks the sum of a gzip file
     if len(data) < needed or beyond > 1:
-        raise InputError(
-            f"{path}: damaged, the picture is not the size that its header states",
+        raise damaged(
+            path,
+            "the picture is not the size that its header states",
             found=f"{len(data)} bytes" if len(data) < needed else "more bytes",
             needed=f"{needed} bytes, {header.columns} x {header.rows}",
-            next_step="fetch it again, or leave it out",
         )
     return np.frombuffer(data, dtype).reshape(1, header.rows, header.columns)
 

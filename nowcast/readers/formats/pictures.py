@@ -6,13 +6,16 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from PIL import Image
 
+from nowcast.cube import COLOURS
 from nowcast.errors import InputError, UnsafeError
-from nowcast.readers.formats.video.reader import COLOURS
+from nowcast.readers.counting import rows_and_columns
+from nowcast.readers.damage import damaged, told
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 
@@ -61,12 +64,13 @@ class PicturesReader:
         data = lazily(path, _Load(path, options.rgb), frames=1, shape=shape, dtype=dtype)[0]
         name, told = ("colour", "level of a colour") if options.rgb else ("grey", "grey level")
         dims = ("y", "x", "channel") if options.rgb else ("y", "x")
-        coords = {
-            "y": ("y", np.arange(height), {"units": "1", "long_name": "row from the top"}),
-            "x": ("x", np.arange(width), {"units": "1", "long_name": "column from the left"}),
-        }
-        channel = {"channel": ("channel", list(COLOURS))} if options.rgb else {}
-        return xr.Dataset({name: (dims, data, {"long_name": told, "units": "1"})}, coords={**coords, **channel})
+        coords: dict[str, Any] = dict(rows_and_columns(height, width))
+        if options.rgb:
+            coords["channel"] = ("channel", list(COLOURS))
+        return xr.Dataset(
+            {name: (dims, data, {"long_name": told, "units": "1"})},
+            coords=coords,
+        )
 
 
 class _Load:
@@ -78,7 +82,7 @@ class _Load:
             try:
                 values = _values(picture, self._rgb)
             except _DAMAGE as error:
-                raise _damaged(self._path, error) from error
+                raise damaged(self._path, found=told(error), needed="a complete picture") from error
         return values[None]
 
 
@@ -109,7 +113,7 @@ def _opened(path: Path) -> Image.Image:
     except _DAMAGE as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise _damaged(path, error) from error
+        raise damaged(path, found=told(error), needed="a complete picture") from error
     width, height = picture.size
     if width * height > MOST_PIXELS:
         picture.close()
@@ -117,12 +121,3 @@ def _opened(path: Path) -> Image.Image:
             f"{path}: a picture of {width} x {height} pixels is not decoded", needed=f"at most {MOST_PIXELS} pixels"
         )
     return picture
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(
-        f"{path}: damaged, it cannot be read",
-        found=str(error).splitlines()[0][:300] if str(error) else type(error).__name__,
-        needed="a complete picture",
-        next_step="fetch or write it again, or leave it out",
-    )

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 
 from nowcast.errors import InputError
-from nowcast.readers.counting import counted
+from nowcast.readers.counting import counted, rows_and_columns
 from nowcast.readers.options import Options
 
 __all__ = ["LUMA", "Stack", "dataset_of", "in_seconds", "length_in_um", "planes_of", "reduced_dtype"]
@@ -152,8 +152,7 @@ def _side(stack: Stack, axis: int, options: Options) -> xr.Variable:
     if told is None and given is not None:
         told = length_in_um(given[0], given[1] or "um")
     if told is None:
-        what = ("row from the top", "column from the left")[axis]
-        return xr.Variable((name,), np.arange(length), {"units": "1", "long_name": what})
+        return rows_and_columns(*stack.data.shape[2:])[name]
     return xr.Variable((name,), stack.corner[axis] + np.arange(length) * told[0], {"units": told[1]})
 
 

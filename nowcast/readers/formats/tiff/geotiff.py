@@ -17,8 +17,8 @@ import xarray as xr
 
 from nowcast.errors import InputError, MachineError
 from nowcast.readers.counting import counted
-from nowcast.readers.damage import parsing
-from nowcast.readers.formats.tiff.pages import damaged, is_tiff, pages_of
+from nowcast.readers.damage import damaged, parsing
+from nowcast.readers.formats.tiff.pages import is_tiff, pages_of
 from nowcast.readers.formats.tiff.planes import opened
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
@@ -72,7 +72,7 @@ class GeoTIFFReader:
     def open(self, path: Path, options: Options) -> xr.Dataset:
         with parsing(str(path)):
             if not pages_of(path).whole(0):
-                raise damaged(path, f"a raster beyond the end of the file, {path.stat().st_size} bytes")
+                raise damaged(path, found=f"a raster beyond the end of the file, {path.stat().st_size} bytes")
             raster = _described(path)
         left, top, width, height = raster.transform
         rows, columns = raster.shape
@@ -158,7 +158,7 @@ def _transform(path: Path, tags: dict[int, Any], keys: dict[int, int]) -> tuple[
         column, row, _, x, y = (float(number) for number in tags[_TIEPOINT][:5])
         height, left, top = -down, x - column * width, y + row * down
     if not (np.isfinite([width, height, left, top]).all() and width and height):
-        raise InputError(f"{path}: damaged, its pixels have no size", found=f"{width} x {height}")
+        raise damaged(path, "its pixels have no size", found=f"{width} x {height}")
     if keys.get(1025, _CORNER) == _CENTRE:
         left, top = left - width / 2, top - height / 2
     return float(left), float(top), float(width), float(height)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from nowcast.errors import InputError, UnsafeError
+from nowcast.readers.damage import damaged
 from nowcast.readers.formats.stacks import in_seconds, length_in_um
 
 __all__ = ["NAMESPACE", "Image", "Run", "images_of", "metadata_file", "plain_name"]
@@ -78,9 +79,9 @@ def images_of(text: str, path: Path) -> list[Image]:
             if pixels is not None:
                 images.append(_image(element, pixels, number, own, notes, path))
     except (KeyError, ValueError, OverflowError) as error:
-        raise _damaged(path, f"{type(error).__name__} {error}") from error
+        raise _damaged(path, found=f"{type(error).__name__} {error}") from error
     if not images:
-        raise _damaged(path, "no images")
+        raise _damaged(path, found="no images")
     return images
 
 
@@ -133,18 +134,18 @@ def _parsed(text: str, path: Path) -> ET.Element:
     try:
         root = ET.fromstring(text[text.find("<") :].rstrip("\0 \r\n\t"))  # noqa: S314  (no entities, see above)
     except (ET.ParseError, ValueError) as error:
-        raise _damaged(path, str(error)) from error
+        raise _damaged(path, found=str(error)) from error
     if _tag(root) != "OME":
-        raise _damaged(path, f"an element {_tag(root)!r}")
+        raise _damaged(path, found=f"an element {_tag(root)!r}")
     return root
 
 
 def _damaged(path: Path, found: str) -> InputError:
-    return InputError(
-        f"{path}: damaged, its OME-XML cannot be understood",
+    return damaged(
+        path,
+        "its OME-XML cannot be understood",
         found=found[:300],
         needed="OME-XML with images",
-        next_step="fetch or write it again, or leave it out",
     )
 
 

@@ -12,10 +12,11 @@ from typing import BinaryIO
 
 import numpy as np
 
-from nowcast.errors import InputError, MachineError, UnsafeError
+from nowcast.errors import MachineError, UnsafeError
+from nowcast.readers.damage import damaged
 from nowcast.sealing import check_file
 
-__all__ = ["Page", "Pages", "damaged", "is_tiff", "lacking_codec", "pages_of"]
+__all__ = ["Page", "Pages", "is_tiff", "lacking_codec", "pages_of"]
 
 MOST_TAGS = 4096
 MOST_INFLATION = 1100
@@ -70,15 +71,6 @@ def is_tiff(path: Path) -> bool:
         return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def damaged(path: Path, found: str) -> InputError:
-    return InputError(
-        f"{path}: damaged, it cannot be read",
-        found=found,
-        needed="a complete TIFF file",
-        next_step="fetch or write it again, or leave it out",
-    )
-
-
 def lacking_codec(path: Path, codec: str) -> MachineError:
     return MachineError(
         f"{path}: compression {codec} needs the package imagecodecs", next_step="pip install 'nowcast[microscopy]'"
@@ -102,24 +94,26 @@ def pages_of(path: Path) -> Pages:
         order = "<" if start[:2] == b"II" else ">"
         big = start[2:4] in (b"+\0", b"\0+")
         if len(start) < (16 if big else 8):
-            raise damaged(path, f"{size} bytes")
+            raise damaged(path, found=f"{size} bytes")
         following = struct.unpack(f"{order}Q", start[8:16])[0] if big else struct.unpack(f"{order}I", start[4:8])[0]
         pages: list[Page] = []
         seen: set[int] = set()
         while following:
             if following in seen:
-                raise damaged(path, f"its pages lead in a circle, from page {len(pages)} back to byte {following}")
+                raise damaged(
+                    path, found=f"its pages lead in a circle, from page {len(pages)} back to byte {following}"
+                )
             seen.add(following)
             try:
                 page, following = _page(file, following, size, order, big)
             except (struct.error, ValueError, IndexError) as error:
                 if not pages:
-                    raise damaged(path, str(error)) from error
+                    raise damaged(path, found=str(error)) from error
                 return Pages(path, tuple(pages), False, size)
             _refuse_traps(path, page, len(pages))
             pages.append(page)
     if not pages:
-        raise damaged(path, "no pages")
+        raise damaged(path, found="no pages")
     return Pages(path, tuple(pages), True, size)
 
 

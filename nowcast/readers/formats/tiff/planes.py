@@ -12,16 +12,15 @@ import dask.array as da
 import numpy as np
 import tifffile
 
+from nowcast.cube import COLOURS
 from nowcast.errors import InputError
-from nowcast.readers.damage import parsing
+from nowcast.readers.damage import damaged, parsing
 from nowcast.readers.formats.stacks import LUMA, planes_of, reduced_dtype
-from nowcast.readers.formats.tiff.pages import Pages, damaged, lacking_codec
+from nowcast.readers.formats.tiff.pages import Pages, lacking_codec
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 
-__all__ = ["COLOURS", "MISSING", "Layout", "frames_of", "opened", "placed"]
-
-COLOURS = ("red", "green", "blue")
+__all__ = ["MISSING", "Layout", "frames_of", "opened", "placed"]
 
 MISSING = -1
 """The directory of a plane that no file holds."""
@@ -127,7 +126,7 @@ def frames_of(layout: Layout, path: Path, options: Options) -> tuple[da.Array, t
 def _kind(layout: Layout, path: Path) -> _Kind:
     there = layout.planes[layout.planes[..., 1] != MISSING].reshape(-1, 3)
     if not len(there):
-        raise damaged(path, "no page that is whole")
+        raise damaged(path, found="no page that is whole")
     pages = {(number, page.offset): page for number, file in enumerate(layout.files) for page in file.pages}
     used = {pages[int(file), int(offset)].kind for file, offset in np.unique(there[:, :2], axis=0)}
     if len(used) > 1:
@@ -210,16 +209,16 @@ class _Load:
         page = _page(tif, offset)
         separate, depth, rows, columns, contiguous = page.shaped
         if (rows, columns) != self.kind.size or separate * contiguous != self.kind.samples or depth != 1:
-            raise damaged(path, f"a page of {rows} x {columns} x {separate * contiguous}, unlike the first")
+            raise damaged(path, found=f"a page of {rows} x {columns} x {separate * contiguous}, unlike the first")
         if page.dtype != self.kind.stored:
-            raise damaged(path, f"a page of {page.dtype}, unlike the first")
+            raise damaged(path, found=f"a page of {page.dtype}, unlike the first")
         if part:
             stored = self.kind.stored.newbyteorder(tif.byteorder)
             count = int(np.prod(page.shaped))
             place = page.dataoffsets[0] + part * count * stored.itemsize
             values = np.fromfile(path, stored, count, offset=place)
             if values.size != count:
-                raise damaged(path, f"frame {part} ends after {values.size} of {count} values")
+                raise damaged(path, found=f"frame {part} ends after {values.size} of {count} values")
             values = values.reshape(page.shaped)
         else:
             values = page.asarray(squeeze=False, maxworkers=1)

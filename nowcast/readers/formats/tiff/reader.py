@@ -16,10 +16,10 @@ import numpy as np
 import xarray as xr
 
 from nowcast.errors import InputError
-from nowcast.readers.damage import parsing
+from nowcast.readers.damage import damaged, parsing
 from nowcast.readers.formats.stacks import Stack, dataset_of, in_seconds, length_in_um
 from nowcast.readers.formats.tiff.ome_xml import Image, images_of, metadata_file
-from nowcast.readers.formats.tiff.pages import Pages, damaged, is_tiff, pages_of
+from nowcast.readers.formats.tiff.pages import Pages, is_tiff, pages_of
 from nowcast.readers.formats.tiff.planes import MISSING, Layout, frames_of, opened, placed
 from nowcast.readers.options import Options
 
@@ -81,7 +81,7 @@ def _imagej(entries: dict[str, str], resolution: list[Any], pages: Pages, option
     path = pages.path
     sizes = {axis: int(entries.get(key, 1)) for axis, key in (("T", "frames"), ("Z", "slices"), ("C", "channels"))}
     if min(sizes.values()) < 1:
-        raise damaged(path, f"an ImageJ description of {sizes}")
+        raise damaged(path, found=f"an ImageJ description of {sizes}")
     axes = _IMAGEJ_ORDERS.get(entries.get("order", "czt").lower(), "TZC")
     held = max(len(pages.pages), int(entries.get("images", 1)))
     if math.prod(sizes.values()) > 1 and sizes["C"] > 1 and math.prod(sizes.values()) // sizes["C"] == held:
@@ -207,7 +207,7 @@ def _consecutive(shape: tuple[int, ...], pages: Pages, options: Options) -> tupl
         planes[:, 2] = np.arange(total)
         return planes.reshape(*shape, 3), total - there
     if total > 16 * len(pages.pages) + MOST_ABSENT:
-        raise damaged(pages.path, f"{len(pages.pages)} pages for {total} planes")
+        raise damaged(pages.path, found=f"{len(pages.pages)} pages for {total} planes")
     planes, lost = placed((pages,), np.arange(total))
     _refuse_absent(lost, total, pages, options)
     return planes.reshape(*shape, 3), lost
@@ -238,7 +238,7 @@ def _ome(text: str, pages: Pages, options: Options) -> list[Stack]:
     beside = metadata_file(text, path)
     if beside is not None:
         if beside.stat().st_size > LARGEST_XML:
-            raise damaged(beside, f"{beside.stat().st_size} bytes of XML")
+            raise damaged(beside, found=f"{beside.stat().st_size} bytes of XML")
         text = beside.read_text(encoding="utf-8", errors="replace")
     images = images_of(text, path)
     # an own name that no file bears: the file was renamed
@@ -268,7 +268,7 @@ def _ome_stack(image: Image, pages: Pages, files: dict[str | None, Pages], optio
     total = math.prod(image.shape)
     held = sum(len(file.pages) for file in distinct)
     if total > 16 * held + MOST_ABSENT:
-        raise damaged(pages.path, f"OME-XML of {total} planes, and {held} pages")
+        raise damaged(pages.path, found=f"OME-XML of {total} planes, and {held} pages")
     numbers = np.full(total, -1)
     sources = np.zeros(total, "int64")
     for run in image.runs:

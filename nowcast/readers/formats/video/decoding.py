@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nowcast.errors import InputError, MachineError, NowcastError, UnsafeError
+from nowcast.readers.damage import damaged, told
 from nowcast.readers.formats.video.ffv1 import checksums_hold
 
 if TYPE_CHECKING:
@@ -82,12 +83,7 @@ def opened(path: Path, container: str) -> Iterator[tuple[Any, Any]]:
     except NowcastError:
         raise
     except (av.error.FFmpegError, ValueError, ArithmeticError, LookupError, MemoryError) as error:
-        raise InputError(
-            f"{path}: damaged, it cannot be read",
-            found=str(error).splitlines()[0][:300] if str(error) else type(error).__name__,
-            needed="a complete file",
-            next_step=REPAIR,
-        ) from error
+        raise damaged(path, found=told(error), next_step=REPAIR) from error
 
 
 def _refuse(url: str, _flags: int, _options: dict[str, str]) -> NoReturn:

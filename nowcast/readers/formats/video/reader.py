@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from nowcast.cube import COLOURS
 from nowcast.errors import InputError, NowcastWarning, UnsafeError
-from nowcast.readers.counting import counted
+from nowcast.readers.counting import counted, rows_and_columns
+from nowcast.readers.damage import damaged
 from nowcast.readers.formats.video.containers import container_of, stated_bytes
 from nowcast.readers.formats.video.decoding import REPAIR, decoded, is_sound, opened
 from nowcast.readers.formats.video.ffv1 import checksums_hold
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 
-__all__ = ["COLOURS", "VideoReader"]
-
-COLOURS = ("red", "green", "blue")
+__all__ = ["VideoReader"]
 
 CHUNK_BYTES = 2**26
 """Decoded frames to a chunk: most clips are one, so that they are decoded once."""
@@ -80,12 +80,8 @@ class VideoReader:
         if clip.lost:
             attrs["absent_frames"] = clip.lost
         dims = ("time", "y", "x", "channel") if options.rgb else ("time", "y", "x")
-        rows, columns = clip.size
-        coords: dict[str, Any] = {
-            "time": counted(clip.frames, step, options.first_moment()),
-            "y": ("y", np.arange(rows), {"units": "1", "long_name": "row from the top"}),
-            "x": ("x", np.arange(columns), {"units": "1", "long_name": "column from the left"}),
-        }
+        time = counted(clip.frames, step, options.first_moment())
+        coords: dict[str, Any] = {"time": time, **rows_and_columns(*clip.size)}
         if options.rgb:
             coords["channel"] = ("channel", list(COLOURS))
         return xr.Dataset({name: (dims, data, attrs)}, coords=coords, attrs={"video_codec": clip.codec})
@@ -180,17 +176,12 @@ def _survey(path: Path, lenient: bool) -> _Clip:
     stated, size = stated_bytes(path, container), path.stat().st_size
     cut = stated is not None and stated > size
     if cut and not lenient:
-        raise InputError(
-            f"{path}: damaged, the file is cut short",
-            found=f"{size} bytes",
-            needed=f"{stated} bytes",
-            next_step=REPAIR,
-        )
+        raise damaged(path, "the file is cut short", found=f"{size} bytes", needed=f"{stated} bytes", next_step=REPAIR)
     with opened(path, container) as (file, stream):
         context = stream.codec_context
         size_told = f"frames of {stream.width} x {stream.height} pixels"
         if not stream.width * stream.height:
-            raise InputError(f"{path}: damaged, its frames have no size that could be", found=size_told)
+            raise damaged(path, "its frames have no size that could be", found=size_told)
         if stream.width * stream.height > MOST_PIXELS:
             raise UnsafeError(f"{path}: {size_told} are not decoded", needed=f"at most {MOST_PIXELS} pixels")
         codec, promised = str(context.name), int(stream.frames)
@@ -207,7 +198,7 @@ def _survey(path: Path, lenient: bool) -> _Clip:
         if unsound:
             lost = f"{unsound} damaged of {found}"
     if not found:
-        raise InputError(f"{path}: damaged, no frame of it can be decoded", found=f"{promised} frames in the header")
+        raise damaged(path, "no frame of it can be decoded", found=f"{promised} frames in the header")
     if found < promised:
         told = f"{path}: fewer frames than the header says: found {found}, header {promised}"
         warnings.warn(told, NowcastWarning, stacklevel=2)

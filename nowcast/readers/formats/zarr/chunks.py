@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nowcast.errors import InputError
+from nowcast.readers.damage import damaged
 from nowcast.readers.formats.zarr.metadata import content_of
 from nowcast.readers.lazy import guarded
 from nowcast.sealing import STORE_ATTRIBUTE
@@ -53,8 +53,9 @@ def with_chunks_counted(path: Path, dataset: xr.Dataset, *, holes: bool) -> xr.D
                 dataset[name] = _with_holes(path / str(name), variable, size, grid)
         elif present < int(needed):
             example = _first_absent(path, str(name), grid) if int(needed) == total else None
-            raise InputError(
-                f"{path}: damaged, {int(needed) - present} of {needed} chunks of variable {name!r} are missing"
+            raise damaged(
+                path,
+                f"{int(needed) - present} of {needed} chunks of variable {name!r} are missing"
                 + (f", e.g. {example}" if example else ""),
                 found=f"{present} chunks",
                 needed=f"{needed} chunks, as the store itself records",

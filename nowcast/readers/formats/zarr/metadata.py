@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nowcast.errors import InputError
-from nowcast.readers.damage import reading
+from nowcast.readers.damage import damaged, reading
 
 __all__ = ["content_of"]
 
@@ -39,9 +39,9 @@ def content_of(file: Path) -> dict[str, Any]:
 
 
 def _damaged(file: Path, found: str) -> InputError:
-    return InputError(
-        f"{file}: damaged, metadata of a zarr store that cannot be used",
+    return damaged(
+        file,
+        "metadata of a zarr store that cannot be used",
         found=found[:300],
         needed="a JSON object",
-        next_step="write the store again, or leave it out",
     )

@@ -15,7 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from nowcast.errors import InputError, UnsafeError
-from nowcast.readers.damage import parsing
+from nowcast.readers.damage import damaged, parsing
 from nowcast.readers.formats.stacks import Stack, dataset_of, in_seconds, length_in_um, planes_of, reduced_dtype
 from nowcast.readers.formats.zarr.chunks import with_chunks_counted
 from nowcast.readers.formats.zarr.judging import refuse_codecs, require_inside
@@ -75,11 +75,11 @@ def _ome(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _damaged(path: Path, found: str) -> InputError:
-    return InputError(
-        f"{path}: damaged, the OME-Zarr metadata cannot be used",
+    return damaged(
+        path,
+        "the OME-Zarr metadata cannot be used",
         found=found[:300],
         needed="metadata as https://ngff.openmicroscopy.org describes them",
-        next_step="write it again, or leave it out",
     )
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import xarray as xr
 
 from nowcast.errors import InputError
-from nowcast.readers.damage import reading
+from nowcast.readers.damage import damaged, reading, told
 from nowcast.readers.formats.zarr.chunks import with_chunks_counted
 from nowcast.readers.formats.zarr.judging import refuse_codecs, require_inside
 from nowcast.readers.formats.zarr.metadata import content_of
+from nowcast.readers.lazy import AS_STORED
 from nowcast.readers.options import Options
 from nowcast.sealing import check_store
 
@@ -39,7 +40,7 @@ class ZarrReader:
             try:
                 dataset = as_stored(store, consolidated=consolidated)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise _damaged(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+                raise _damaged(path, told(error)) from error
         unread = sorted({name for name, _ in arrays if name not in dataset.variables and (path / name).is_dir()})
         if unread:
             raise _damaged(path, f"arrays {', '.join(unread)} cannot be opened")
@@ -57,17 +58,7 @@ def as_stored(store: Any, *, consolidated: bool) -> xr.Dataset:
     with warnings.catch_warnings():
         # Foreign files in the folder, and v3 types without a specification, each warn at every opening.
         warnings.filterwarnings("ignore", module=r"zarr\.")
-        dataset = xr.open_dataset(
-            store,
-            engine="zarr",
-            chunks=None,
-            cache=False,
-            consolidated=consolidated,
-            mask_and_scale=False,
-            decode_times=False,
-            decode_timedelta=False,
-            decode_coords=False,
-        )
+        dataset = xr.open_dataset(store, engine="zarr", consolidated=consolidated, **AS_STORED)
         for name, variable in dataset.variables.items():
             if variable.ndim > 2:
                 variable.encoding["stored"] = zarr.open_array(store, path=str(name), mode="r")
@@ -78,11 +69,11 @@ def as_stored(store: Any, *, consolidated: bool) -> xr.Dataset:
 
 
 def _damaged(path: Path, found: str) -> InputError:
-    return InputError(
-        f"{path}: damaged, the zarr metadata cannot be used",
+    return damaged(
+        path,
+        "the zarr metadata cannot be used",
         found=found,
         needed="a zarr v2 or v3 group of arrays with named dims",
-        next_step="write it again, or leave it out",
     )
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.errors import InputError, MachineError
-from nowcast.readers.damage import reading
+from nowcast.readers.damage import damaged, reading
 from nowcast.readers.finding import shown
 from nowcast.readers.formats.zarr.judging import refuse_codecs
 from nowcast.readers.formats.zarr.reader import as_stored
@@ -114,7 +114,7 @@ def _fetched(files: Any, place: str, label: str) -> dict[str, Any] | None:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{label}: damaged, {PurePosixPath(place).name} is no JSON") from error
+        raise damaged(label, f"{PurePosixPath(place).name} is no JSON", needed="a JSON object") from error
     return content if isinstance(content, dict) else None
 
 
