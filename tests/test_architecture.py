@@ -35,11 +35,11 @@ NO_TEST_OF_ITS_OWN = {
     "readers/labelling/dating.py": "through open_cube: tests/readers/labelling/test_gridded.py",
     "readers/labelling/timing.py": "through open_cube: tests/readers/labelling/test_gridded.py",
     "tensors/cutting.py": "through the loader: tests/tensors/test_loading.py",
-    "verification/events.py": "through score: tests/verification/test_score.py",
+    "verification/adding/events.py": "through score: tests/verification/test_score.py",
     "verification/matching.py": "through score: tests/verification/test_score.py",
-    "verification/neighbourhood.py": "through score: tests/verification/test_score.py",
-    "verification/pixelwise.py": "through score: tests/verification/test_score.py",
-    "verification/structure.py": "through score: tests/verification/test_score.py",
+    "verification/adding/neighbourhood.py": "through score: tests/verification/test_score.py",
+    "verification/adding/pixelwise.py": "through score: tests/verification/test_score.py",
+    "verification/adding/structure.py": "through score: tests/verification/test_score.py",
     "writers/packing.py": "through write_cube: tests/writers/test_netcdf.py",
 }
 

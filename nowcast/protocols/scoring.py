@@ -11,8 +11,8 @@ from nowcast import products
 from nowcast.protocols import frames
 from nowcast.protocols.schema import Csi, Errors, Metrics, Protocol, Psnr, Ssim, Values
 from nowcast.verification import finish, persistence, sums
-from nowcast.verification.pixelwise import psnr
-from nowcast.verification.spectra import SPECTRA
+from nowcast.verification.adding.pixelwise import psnr
+from nowcast.verification.adding.spectra import SPECTRA
 
 __all__ = ["Tally"]
 

@@ -17,11 +17,11 @@ from nowcast.models import Forecaster
 from nowcast.outlook import ends_of, levels_of, told
 from nowcast.scaling import Scaler
 from nowcast.tensors import Batch
-from nowcast.verification.distribution import Knots, brier_sum, crps_sum, probability_at
-from nowcast.verification.events import counts, event_scores, exceeds
+from nowcast.verification.adding.distribution import Knots, brier_sum, crps_sum, probability_at
+from nowcast.verification.adding.events import counts, event_scores, exceeds
+from nowcast.verification.adding.neighbourhood import centres, fraction_sums, integral, window_sums
+from nowcast.verification.adding.pixelwise import error_sums
 from nowcast.verification.finishing import HIGHER
-from nowcast.verification.neighbourhood import centres, fraction_sums, integral, window_sums
-from nowcast.verification.pixelwise import error_sums
 
 __all__ = ["Asked", "Monitor", "Tally", "asked_for"]
 

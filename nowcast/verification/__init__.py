@@ -2,6 +2,10 @@
 
 Scores add: `sums` keeps one row of sums per reference time, `finish` turns any total of such rows into scores, and
 `score` is the one after the other.
+
+`matching` finds which forecast frame belongs to which observed one, `cases` goes from one reference time to the next,
+`adding` sums up their frames, `finishing` makes scores of sums, `skill` intervals of rows, and `verdict` says what they
+come to.
 """
 
 from __future__ import annotations

@@ -10,10 +10,10 @@ import numpy as np
 import xarray as xr
 
 from nowcast import products
-from nowcast.verification.adding import Fields, Row, Rules, add_frame, empty_row, known
-from nowcast.verification.distribution import Knots
+from nowcast.verification.adding.distribution import Knots
+from nowcast.verification.adding.frames import Fields, Row, Rules, add_frame, empty_row, known
+from nowcast.verification.adding.spectra import Spectra
 from nowcast.verification.matching import Match, check_forecast
-from nowcast.verification.spectra import Spectra
 
 __all__ = ["Products", "products_of", "rows"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from nowcast.verification.events import event_scores
-from nowcast.verification.pixelwise import correlation, psnr
+from nowcast.verification.adding.events import event_scores
+from nowcast.verification.adding.pixelwise import correlation, psnr
+from nowcast.verification.adding.structure import WINDOW
 from nowcast.verification.spectrum import SOURCE, density_units
-from nowcast.verification.structure import WINDOW
 
 __all__ = ["HIGHER", "LOWER", "finish"]
 

@@ -12,13 +12,13 @@ import xarray as xr
 from nowcast import __version__, products
 from nowcast.cube import grid_step, iso
 from nowcast.errors import InputError
-from nowcast.verification.adding import SUMS, Row, Rules
+from nowcast.verification.adding.distribution import BINS
+from nowcast.verification.adding.frames import SUMS, Row, Rules
+from nowcast.verification.adding.spectra import SMALLEST_AREA, SPECTRA, Spectra, checked_area
 from nowcast.verification.cases import products_of, rows
-from nowcast.verification.distribution import BINS
 from nowcast.verification.finishing import finish
 from nowcast.verification.matching import Match, match
 from nowcast.verification.skill import NEEDED, skill
-from nowcast.verification.spectra import SMALLEST_AREA, SPECTRA, Spectra, checked_area
 from nowcast.verification.thresholds import checked_scales, checked_thresholds, default_scales, threshold_rule
 
 __all__ = ["score", "sums"]

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nowcast.verification.events import exceeds
+from nowcast.verification.adding.events import exceeds
 
 __all__ = ["BINS", "Knots", "brier_sum", "crps_sum", "point_ranks", "probability_at", "ranks", "reliability_sums"]
 

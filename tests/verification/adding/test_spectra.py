@@ -8,7 +8,7 @@ import xarray as xr
 
 from nowcast.errors import InputError
 from nowcast.verification import power_spectrum
-from nowcast.verification.spectra import Spectra, central_area, checked_area
+from nowcast.verification.adding.spectra import Spectra, central_area, checked_area
 
 
 def grid(rows: int = 40, columns: int = 50) -> xr.DataArray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nowcast.verification.distribution import (
+from nowcast.verification.adding.distribution import (
     BINS,
     Knots,
     brier_sum,
@@ -17,10 +17,10 @@ from nowcast.verification.distribution import (
     ranks,
     reliability_sums,
 )
-from nowcast.verification.events import counts, exceeds
-from nowcast.verification.neighbourhood import centres, fraction_sums, integral, window_sums
-from nowcast.verification.pixelwise import error_sums, moment_sums
-from nowcast.verification.structure import similarity_sum, whole_windows
+from nowcast.verification.adding.events import counts, exceeds
+from nowcast.verification.adding.neighbourhood import centres, fraction_sums, integral, window_sums
+from nowcast.verification.adding.pixelwise import error_sums, moment_sums
+from nowcast.verification.adding.structure import similarity_sum, whole_windows
 
 __all__ = ["SUMS", "Fields", "Row", "Rules", "add_frame", "empty_row", "known"]
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scores.probability import PitFcstAtObs, brier_score, crps_cdf
 
-from nowcast.verification.distribution import (
+from nowcast.verification.adding.distribution import (
     Knots,
     brier_sum,
     crps_sum,

@@ -9,8 +9,8 @@ import pytest
 import xarray as xr
 
 from nowcast.verification import finish, score, sums
-from nowcast.verification.adding import Fields, known
-from nowcast.verification.distribution import Knots
+from nowcast.verification.adding.distribution import Knots
+from nowcast.verification.adding.frames import Fields, known
 
 OPTIONS = {"thresholds": [0.1, 0.3, 2.0, 7.0], "scales": [1, 3], "data_range": 10.0}
 AREA = (0, 34, 1, 35)
