@@ -18,7 +18,8 @@ from nowcast.progress import quiet
 from nowcast.protocols.cutting import Test
 from nowcast.protocols.schema import Budget, Protocol, Recipe
 from nowcast.run import fit, folder
-from nowcast.run.baselines import baseline, pattern
+from nowcast.run.baselines import baseline
+from nowcast.run.baselines.untrained import pattern
 from nowcast.run.finding import find_model_for
 from nowcast.run.forecasting import predict
 from nowcast.scaling import Scaler

@@ -19,17 +19,17 @@ from nowcast.errors import MachineError
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.run import folder
-from nowcast.run.circumstances import Durations, begun_on, paths_of
-from nowcast.run.learning import settled
-from nowcast.run.several import Sources, cubes_from, fingerprint, prepare_all
-from nowcast.run.source import given, held, stem
-from nowcast.run.training import train
+from nowcast.run.folder.circumstances import Durations, begun_on, paths_of
+from nowcast.run.learning.objective import settled
+from nowcast.run.learning.training import train
+from nowcast.run.preparing.several import fingerprint, prepare_all
+from nowcast.run.source import Sources, cubes_from, given, held, stem
 from nowcast.sizes import bytes_of
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
 
-__all__ = ["fit", "read_by"]
+__all__ = ["fit"]
 
 
 def fit(
@@ -161,7 +161,7 @@ def fit(
             ranks.require_alone("--adversarial")
         durations = Durations()
         with durations.phase("preparing"):
-            cubes = cubes_from(source, **read_by(source, settings))
+            cubes = cubes_from(source, settings.data, options=options)
         with durations.phase("preparing"), reading(label(cubes[0])):
             most = bytes_of(settings.loading.memory) // 2 // len(cubes)
             parts = settled(prepare_all([held(cube, memory=most) for cube in cubes], settings))
@@ -187,7 +187,8 @@ def fit(
 def _again(source: Sources, place: Path) -> str:
     """The command that goes on with the run, or the call where the source is no file."""
     paths = paths_of(source)
-    if not paths:
+    held = [source] if isinstance(source, xr.DataArray | str | os.PathLike) else list(source)
+    if len(paths) < len(held):
         return f"nowcast.fit(cube, run={str(place)!r}, resume=True)"
     return shlex.join(["nowcast", "fit", *paths, "--resume", "--run", str(place)])
 
@@ -196,11 +197,3 @@ def _require_extras(settings: Settings) -> None:
     """Refuse what is not installed before anything is read."""
     if settings.training.log == "tensorboard" and find_spec("tensorboard") is None:
         raise MachineError("--log tensorboard: needs the package tensorboard", next_step="pip install 'nowcast[track]'")
-
-
-def read_by(source: Sources, settings: Settings) -> dict[str, Any]:
-    """What a source is read by: nothing, where it is a cube already."""
-    told = settings.data.model_dump(exclude={"variable", "channel"}, exclude_none=True)
-    own = {"variable": settings.data.variable, "channel": settings.data.channel}
-    first = source if isinstance(source, xr.DataArray | str | os.PathLike) else next(iter(source), None)
-    return own | {"options": None if isinstance(first, xr.DataArray) else told}

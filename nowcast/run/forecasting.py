@@ -19,9 +19,9 @@ from nowcast.models import Forecaster
 from nowcast.progress import bar, quiet, tell
 from nowcast.readers.options import Options
 from nowcast.report import losses
+from nowcast.run.baselines.untrained import MOST_IN_MEMORY, untrained
 from nowcast.run.finding import as_trained, find_model, find_model_for
 from nowcast.run.source import READ_AS, Source, cube_from, given, minutes, remembered
-from nowcast.run.untrained import MOST_IN_MEMORY, untrained
 from nowcast.scaling import Scaler
 from nowcast.timeline import absent_frames, with_absent_frames
 

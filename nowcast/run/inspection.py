@@ -17,7 +17,7 @@ from nowcast.errors import InputError
 from nowcast.progress import quiet
 from nowcast.readers import reading
 from nowcast.report import described, description_table
-from nowcast.run.dividing import cut
+from nowcast.run.preparing.dividing import cut
 from nowcast.run.source import Source, cube_from
 from nowcast.scaling import Scaler
 from nowcast.sealing import is_sealed

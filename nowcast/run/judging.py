@@ -17,11 +17,12 @@ from nowcast.models import Forecaster
 from nowcast.progress import tell
 from nowcast.rollout import usable_references, with_empty_marked
 from nowcast.run import folder
-from nowcast.run.baselines import USUAL, baseline, climatology
+from nowcast.run.baselines import USUAL, baseline
+from nowcast.run.baselines.climatology import climatology
 from nowcast.run.evaluation import drawn, score_beside_baselines
+from nowcast.run.folder.cases import cases_beside, keep_cases
 from nowcast.run.forecasting import computed, predict
-from nowcast.run.preparing import Prepared
-from nowcast.run.showcase import cases_beside, keep_cases
+from nowcast.run.preparing.prepared import Prepared
 from nowcast.timeline import absent_frames
 from nowcast.verification import record, verdict
 from nowcast.writers import write_dataset

@@ -16,8 +16,8 @@ from nowcast.report.known import Known, Part
 from nowcast.report.pages.model_card import model_card
 from nowcast.report.pages.page import page
 from nowcast.run import folder
-from nowcast.run.known import made_by, told_by
-from nowcast.run.tables import checked, scores_from
+from nowcast.run.folder.known import made_by, told_by
+from nowcast.run.folder.tables import checked, scores_from
 
 __all__ = ["report", "write_model_card"]
 

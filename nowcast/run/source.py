@@ -1,4 +1,4 @@
-"""What a verb is given: a cube, the paths of one, or the name of a standard dataset."""
+"""What a verb is given: a cube, several, the paths of them, or the name of a standard dataset."""
 
 from __future__ import annotations
 
@@ -11,20 +11,40 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import check, sequence_of, time_step
+from nowcast.config import Data
+from nowcast.cube import check, label, sequence_of, time_step
 from nowcast.datasets.catalogue import near_miss, open_dataset, parse
 from nowcast.errors import InputError
 from nowcast.progress import tell
 from nowcast.readers import open_cube, open_forecast
+from nowcast.readers.joining.kinds import OtherKindError
 from nowcast.readers.options import Options
 from nowcast.readers.stored import stored
+from nowcast.units import in_units
 
-__all__ = ["READ_AS", "Source", "cube_from", "forecast_from", "given", "held", "remembered", "span", "stem"]
+__all__ = [
+    "READ_AS",
+    "Source",
+    "Sources",
+    "cube_from",
+    "cubes_from",
+    "forecast_from",
+    "given",
+    "held",
+    "minutes",
+    "remembered",
+    "span",
+    "stem",
+]
 
 READ_AS = "nowcast_read_as"
 """The attribute in which a forecast remembers, as JSON, the options that its cube was read with."""
 
+MOST_KINDS = 16
+"""More sources than these of several kinds are taken for a folder with foreign files in it."""
+
 Source = xr.DataArray | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Sources = Source | Sequence[xr.DataArray | str | os.PathLike[str]]
 
 
 def cube_from(
@@ -66,6 +86,64 @@ def cube_from(
         name, place = dataset
         cube = open_dataset(name, place, options=Options(variable=variable, channel=channel, **told))
     tell(f"read     {span(cube)}")
+    return cube
+
+
+def cubes_from(
+    source: Sources, data: Data | None = None, *, options: Mapping[str, Any] | None = None
+) -> list[xr.DataArray]:
+    """The cube that all paths make together; where they are of several kinds, the cube of each, in the first's units.
+
+    Parameters
+    ----------
+    source
+        Cubes and paths may stand side by side: then each is one of the cubes.
+    data
+        How paths are read.
+    options
+        What the caller was told of the files, which is refused where a cube is given.
+
+    Raises
+    ------
+    InputError
+        What cannot be read; cubes of another quantity, time step or number of channels than the first.
+    """
+    by: dict[str, Any] = {}
+    if data is not None:
+        told = data.model_dump(exclude={"variable", "channel"}, exclude_none=True)
+        by = {"variable": data.variable, "channel": data.channel, "options": told}
+
+    def one(part: Source) -> xr.DataArray:
+        return cube_from(part, options=options) if isinstance(part, xr.DataArray) else cube_from(part, **by)
+
+    if isinstance(source, xr.DataArray | str | os.PathLike):
+        return [one(source)]
+    parts = list(source)
+    paths = [part for part in parts if not isinstance(part, xr.DataArray)]
+    if len(paths) == len(parts):
+        try:
+            return [one(paths)]
+        except OtherKindError:
+            if len(paths) > MOST_KINDS or not all(Path(path).exists() for path in paths):
+                raise
+    first, *others = (one(part) for part in parts)
+    return [first, *(_like(first, cube) for cube in others)]
+
+
+def _like(first: xr.DataArray, cube: xr.DataArray) -> xr.DataArray:
+    """In the first's units, under its name; refused where it is of another kind."""
+    cube = in_units(cube, name=str(first.name), units=first.attrs.get("units")).rename(first.name)
+    steps = [time_step(each) or 0.0 for each in (first, cube)]
+    for what, theirs, ours, same in (
+        ("time step", minutes(steps[1]), minutes(steps[0]), abs(steps[1] - steps[0]) <= 0.01 * steps[0]),
+        ("channels", cube.sizes["channel"], first.sizes["channel"], cube.sizes["channel"] == first.sizes["channel"]),
+    ):
+        if not same:
+            raise InputError(
+                f"{label(cube)}: cannot be trained on together with {label(first)}, another {what}",
+                found=str(theirs),
+                needed=str(ours),
+            )
     return cube
 
 

@@ -15,8 +15,8 @@ from nowcast.report import ScoreTable
 from nowcast.report.known import sentences
 from nowcast.report.pages.inline import trained
 from nowcast.run import folder
+from nowcast.run.folder.known import told_by
 from nowcast.run.forecasting import forecast
-from nowcast.run.known import told_by
 from nowcast.run.reporting import report
 from nowcast.run.source import Source
 

@@ -21,13 +21,11 @@ from nowcast.errors import InputError, MachineError
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.run import folder
-from nowcast.run.dividing import cut_all
-from nowcast.run.fitting import read_by
-from nowcast.run.searching import Space, space_for, with_values
-from nowcast.run.several import Sources, cubes_from
-from nowcast.run.source import given, held, stem
-from nowcast.run.trials import FAILED, Trial, Yardstick, best_of, overlap, rows_of, told_of
-from nowcast.run.trying import Search, prepared, searched
+from nowcast.run.preparing.dividing import cut_all
+from nowcast.run.search.space import Space, space_for, with_values
+from nowcast.run.search.trials import FAILED, Trial, Yardstick, best_of, overlap, rows_of, told_of
+from nowcast.run.search.trying import Search, prepared, searched
+from nowcast.run.source import Sources, cubes_from, given, held, stem
 from nowcast.sizes import bytes_of
 
 __all__ = ["Tuned", "tune"]
@@ -128,7 +126,7 @@ def tune(
     with quiet(not progress):
         place = folder.place(run, f"tune-{stem(source)}", resume=resume)
         settings = config.resolve(place / folder.CONFIG if resume and config_file is None else config_file, asked)
-        read = cubes_from(source, **read_by(source, settings))
+        read = cubes_from(source, settings.data, options=options)
         with reading(label(read[0])):
             most = bytes_of(settings.loading.memory) // 2 // len(read)
             cubes = [held(cube, memory=most) for cube in read]

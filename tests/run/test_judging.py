@@ -15,7 +15,7 @@ from nowcast import config
 from nowcast.datasets import advected_echoes
 from nowcast.run.forecasting import predict
 from nowcast.run.judging import judge
-from nowcast.run.preparing import Prepared, prepare
+from nowcast.run.preparing.prepared import Prepared, prepare
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ import nowcast
 from nowcast import config, run
 from nowcast.datasets import advected_echoes
 from nowcast.errors import InputError, MachineError
-from nowcast.run.trials import DONE, trials_in
+from nowcast.run.search.trials import DONE, trials_in
 
 pytest.importorskip("optuna", reason="the extra tune is not installed: pip install 'nowcast[tune]'")
 
