@@ -1,10 +1,10 @@
-"""Sizes of memory as people write them."""
+"""Sizes of memory and lengths of time, as people write them."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["bytes_of", "told"]
+__all__ = ["bytes_of", "duration", "told"]
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) *([kMGT]i?)?B?")
 
@@ -27,3 +27,8 @@ def bytes_of(text: str) -> int:
 def told(size: float) -> str:
     """As people read it: `1.4 GB`, `350 MB`."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{max(size / 1e6, 1):.0f} MB"
+
+
+def duration(seconds: float) -> str:
+    """`5 min`, `2.5 min`, `30 s`."""
+    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"

@@ -1,10 +1,10 @@
-"""Sizes of memory as people write them."""
+"""Sizes of memory and lengths of time, as people write them."""
 
 from __future__ import annotations
 
 import pytest
 
-from nowcast.sizes import bytes_of
+from nowcast.sizes import bytes_of, duration
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,10 @@ def test_sizes_of_memory(text: str, size: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(ValueError, match="no size of memory, such as 2GB"):
         bytes_of(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(1, "1 s"), (59.5, "59.5 s"), (60, "1 min"), (90, "1.5 min"), (3600, "60 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

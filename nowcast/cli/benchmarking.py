@@ -46,9 +46,10 @@ def benchmark(
 
 def _read(path: Path) -> Any:
     from nowcast.errors import InputError
+    from nowcast.plain_json import parsed
 
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parsed(path.read_bytes())
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as a result", found=str(error)) from error
 

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from nowcast.config.settings import FLAGS, Settings
-from nowcast.errors import InputError
+from nowcast.errors import InputError, UnsafeError
 from nowcast.plain_yaml import read_plain
 
 __all__ = ["dump", "flat", "resolve"]
@@ -26,9 +26,10 @@ def resolve(path: str | os.PathLike[str] | None = None, flags: Mapping[str, Any]
     InputError
         No such file, no YAML, an unknown key (the nearest one is named), or a value of the wrong kind.
     UnsafeError
-        YAML that asks for objects, or that refers to itself.
+        YAML that asks for objects, or that refers to itself; a file that would have data unpickled, where no flag does.
     """
     plain = {} if path is None else read_plain(Path(path))
+    _require_no_risk(path, plain, flags or {})
     given = {FLAGS[name]: value for name, value in (flags or {}).items() if value is not None}
     for where, value in given.items():
         room, key = where.split(".")
@@ -46,9 +47,21 @@ def resolve(path: str | os.PathLike[str] | None = None, flags: Mapping[str, Any]
 
 
 def dump(settings: Settings) -> str:
-    """The settings as YAML that `resolve` reads back to the same settings."""
-    text: str = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False)
+    """The settings as YAML that `resolve` reads back to the same settings, but for the risk that is taken once."""
+    plain = settings.model_dump(mode="json")
+    plain["data"]["trust_pickle"] = False
+    text: str = yaml.safe_dump(plain, sort_keys=False)
     return text
+
+
+def _require_no_risk(path: str | os.PathLike[str] | None, plain: Mapping[str, Any], flags: Mapping[str, Any]) -> None:
+    """Refuse a file that trusts pickles on behalf of whom it is given to."""
+    data = plain.get("data")
+    if isinstance(data, dict) and data.get("trust_pickle") and not flags.get("trust_pickle"):
+        raise UnsafeError(
+            f"{path}: data.trust_pickle would let data run any program, which no file can allow; nothing was read",
+            next_step="take it out of the file; where you know who made the data: --trust-pickle",
+        )
 
 
 def flat(settings: Settings) -> dict[str, Any]:

@@ -56,7 +56,7 @@ class Data(_Room):
     )
     rgb: bool = Field(False, description="keep the three colours, not their grey")
     trust_pickle: bool = Field(
-        False, description="unpickle dates in .npz files: this can run any program that a file holds"
+        False, description="unpickle dates in .npz files, which can run any program that they hold: by the flag alone"
     )
     remote: bool = Field(False, description="what is read may be the address of a zarr store: s3://, https://, file://")
     missing: Literal["nan"] | None = Field(

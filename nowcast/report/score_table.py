@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import xarray as xr
 
 from nowcast.report.known import sentences
 from nowcast.report.pages.inline import scored
-from nowcast.report.tables import score_table
+from nowcast.report.tables import as_text, score_table
 
 __all__ = ["ScoreTable"]
 
@@ -34,12 +32,7 @@ class ScoreTable:
         return self.scores[name]
 
     def __repr__(self) -> str:
-        from rich.console import Console
-
-        console = Console(file=io.StringIO(), width=100, color_system=None, legacy_windows=False)
-        with console.capture() as told:
-            console.print(score_table(self.scores))
-        return "\n".join([*self.verdict, "", *(line.rstrip() for line in told.get().splitlines())]).strip("\n")
+        return "\n".join([*self.verdict, "", as_text(score_table(self.scores))]).strip("\n")
 
     def _repr_html_(self) -> str:
         return scored(self.scores, self.verdict)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from nowcast.report.wording import lead_texts, with_units
 
 __all__ = [
     "Column",
+    "as_text",
     "description_rows",
     "description_table",
     "leads_shown",
@@ -28,6 +30,16 @@ __all__ = [
 
 MOST_LEADS = 6
 """Lead times that a terminal shows; the table that is kept has all."""
+
+
+def as_text(table: Table) -> str:
+    """As it is printed in 100 columns without colours; no output of rich's own in a notebook."""
+    from rich.console import Console
+
+    console = Console(file=StringIO(), width=100, color_system=None, legacy_windows=False, force_jupyter=False)
+    with console.capture() as told:
+        console.print(table)
+    return "\n".join(line.rstrip() for line in told.get().splitlines())
 
 
 def score_table(scores: xr.Dataset) -> Table:

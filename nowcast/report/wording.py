@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.cube import grid_step
+from nowcast.sizes import duration
 
 __all__ = ["beginning", "extent", "lead_texts", "number", "shortened", "with_units"]
 
@@ -59,5 +60,7 @@ def extent(frame: xr.DataArray) -> str:
 def beginning(start: xr.DataArray, clock: Mapping[Any, Any]) -> str:
     """The reference time; of a clip, whose times count from its first frame, that of the clip."""
     if "counted_from" in clock:
-        return f"{(start.values - np.datetime64(0, 'ns')) / np.timedelta64(1, 's'):g} s after the first frame"
+        return (
+            f"{duration(float((start.values - np.datetime64(0, 'ns')) / np.timedelta64(1, 's')))} after the first frame"
+        )
     return str(np.datetime_as_string(start.values, "m")).replace("T", " ") + " UTC"

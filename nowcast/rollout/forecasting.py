@@ -111,6 +111,8 @@ def forecast(
 
     made = [dask.delayed(one, nout=3)(index) for index in references]
     time = cube["time"].values[list(references)]
+    # that a clip's times have no date holds for those of its forecasts
+    clock = {key: value for key, value in cube["time"].attrs.items() if key == "counted_from"}
     lead = (np.arange(1, horizon + 1) * round(step * 1e3)).astype("timedelta64[ms]").astype("timedelta64[ns]")
     coords = {key: coord for key, coord in cube.coords.items() if key != "sequence" and "time" not in coord.dims}
     if "sequence" in cube.coords and cube["sequence"].dims == ("time",):
@@ -119,7 +121,7 @@ def forecast(
         coords |= inputs_of(cube, references, context)
     coords = {
         **coords,
-        "forecast_reference_time": ("forecast_reference_time", time),
+        "forecast_reference_time": ("forecast_reference_time", time, clock),
         "lead_time": ("lead_time", lead),
         "valid_time": (("forecast_reference_time", "lead_time"), time[:, None] + lead[None]),
     }

@@ -15,7 +15,8 @@ from nowcast.cube import label, time_step
 from nowcast.progress import bar, quiet, tell
 from nowcast.readers import reading
 from nowcast.run.baselines import USUAL, baseline, checked
-from nowcast.run.source import READ_AS, Source, cube_from, forecast_from, given, minutes, remembered
+from nowcast.run.source import READ_AS, Source, cube_from, forecast_from, given, remembered
+from nowcast.sizes import duration
 from nowcast.units import CONVERTED_FROM, conversion, in_units
 from nowcast.verification import score
 
@@ -139,6 +140,6 @@ def _tell_shared(scores: xr.Dataset) -> None:
     few = np.flatnonzero(~(shared >= LITTLE_SHARED * np.nanmax(shared)))
     if len(few):
         least = np.nan_to_num(shared[few]).min() / np.nanmax(shared)
-        when = minutes(float(scores["lead_time"].values[few[0]] / np.timedelta64(1, "s")))
+        when = duration(float(scores["lead_time"].values[few[0]] / np.timedelta64(1, "s")))
         tell(f"beware   from {when} ahead as little as {least:.0%} of the pixels are known to all and scored:")
         tell("         nothing is brought from beyond the field; evaluate --baselines persistence scores all of them")

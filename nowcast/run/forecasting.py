@@ -19,10 +19,12 @@ from nowcast.models import Forecaster
 from nowcast.progress import bar, quiet, tell
 from nowcast.readers.options import Options
 from nowcast.report import losses
+from nowcast.report.wording import beginning, lead_texts
 from nowcast.run.baselines.untrained import MOST_IN_MEMORY, untrained
 from nowcast.run.finding import as_trained, find_model, find_model_for
-from nowcast.run.source import READ_AS, Source, cube_from, given, minutes, remembered
+from nowcast.run.source import READ_AS, Source, cube_from, given, remembered
 from nowcast.scaling import Scaler
+from nowcast.sizes import duration
 from nowcast.timeline import absent_frames, with_absent_frames
 
 __all__ = ["computed", "forecast", "predict"]
@@ -154,9 +156,9 @@ def _tell_missing(result: xr.DataArray) -> None:
     of = result.attrs["nowcast_context"]
     missing, age = result["missing_inputs"].values, result["input_age"].values / np.timedelta64(1, "s")
     if len(missing) == 1:
-        tell(f"missing  {missing[0]} of the {of} frames given; the newest is {minutes(float(age[0]))} old")
+        tell(f"missing  {missing[0]} of the {of} frames given; the newest is {duration(float(age[0]))} old")
     else:
-        worst = f"{missing.max()} of {of}; the newest is up to {minutes(float(age.max()))} old"
+        worst = f"{missing.max()} of {of}; the newest is up to {duration(float(age.max()))} old"
         tell(f"missing  frames given to {int((missing > 0).sum())} of the {len(missing)} forecasts, at most {worst}")
 
 
@@ -240,7 +242,8 @@ def computed(forecast: Forecast) -> Forecast:
 
 
 def _told(result: xr.DataArray) -> str:
-    time = result["forecast_reference_time"].values
-    ahead = minutes(float(result["lead_time"].values[-1] / np.timedelta64(1, "s")))
-    when = iso(time[0]) if len(time) == 1 else f"{len(time)} reference times, {iso(time[0])} to {iso(time[-1])}"
-    return f"from {when}, up to {ahead} ahead"
+    references = result["forecast_reference_time"]
+    counted = "counted_from" in references.attrs
+    start, end = (beginning(each, references.attrs) if counted else iso(each.values) for each in references[[0, -1]])
+    when = start if references.size == 1 else f"{references.size} reference times, {start} to {end}"
+    return f"from {when}, up to {lead_texts(result['lead_time'])[-1]} ahead"

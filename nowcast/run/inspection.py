@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from nowcast.description import Description, describe
 from nowcast.errors import InputError
 from nowcast.progress import quiet
 from nowcast.readers import reading
-from nowcast.report import described, description_table
+from nowcast.report import as_text, described, description_table
 from nowcast.run.preparing.dividing import cut
 from nowcast.run.source import Source, cube_from
 from nowcast.scaling import Scaler
@@ -41,12 +40,7 @@ class Inspection(NamedTuple):
     plan: dict[str, Any]
 
     def __repr__(self) -> str:
-        from rich.console import Console
-
-        console = Console(file=StringIO(), width=100, color_system=None, legacy_windows=False)
-        with console.capture() as told:
-            console.print(description_table(self.description, self.plan))
-        return "\n".join(line.rstrip() for line in told.get().splitlines())
+        return as_text(description_table(self.description, self.plan))
 
     def _repr_html_(self) -> str:
         return described(self.description, self.plan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,11 +14,13 @@ from nowcast.config import Data
 from nowcast.cube import check, label, sequence_of, time_step
 from nowcast.datasets.catalogue import near_miss, open_dataset, parse
 from nowcast.errors import InputError
+from nowcast.plain_json import parsed
 from nowcast.progress import tell
 from nowcast.readers import open_cube, open_forecast
 from nowcast.readers.joining.kinds import OtherKindError
 from nowcast.readers.options import Options
 from nowcast.readers.stored import stored
+from nowcast.sizes import duration
 from nowcast.units import in_units
 
 __all__ = [
@@ -31,7 +32,6 @@ __all__ = [
     "forecast_from",
     "given",
     "held",
-    "minutes",
     "remembered",
     "span",
     "stem",
@@ -135,7 +135,7 @@ def _like(first: xr.DataArray, cube: xr.DataArray) -> xr.DataArray:
     cube = in_units(cube, name=str(first.name), units=first.attrs.get("units")).rename(first.name)
     steps = [time_step(each) or 0.0 for each in (first, cube)]
     for what, theirs, ours, same in (
-        ("time step", minutes(steps[1]), minutes(steps[0]), abs(steps[1] - steps[0]) <= 0.01 * steps[0]),
+        ("time step", duration(steps[1]), duration(steps[0]), abs(steps[1] - steps[0]) <= 0.01 * steps[0]),
         ("channels", cube.sizes["channel"], first.sizes["channel"], cube.sizes["channel"] == first.sizes["channel"]),
     ):
         if not same:
@@ -181,7 +181,7 @@ def remembered(kept: Any) -> dict[str, Any]:
         It is no set of options.
     """
     try:
-        told = json.loads(kept) if isinstance(kept, str) else dict(kept or {})
+        told = parsed(kept) if isinstance(kept, str) else dict(kept or {})
         return Options(**told).remembered()
     except (TypeError, ValueError) as error:
         raise InputError(f"options that are none: {kept!r}", needed=", ".join(Options.names())) from error
@@ -207,13 +207,8 @@ def span(cube: xr.DataArray) -> str:
         f"{cube.name} ({cube.attrs.get('units', 'no units')}), {cube.sizes['time']} frames of "
         f"{cube.sizes['y']} x {cube.sizes['x']}, "
         + (f"{sequences} sequence(s)" if counted else f"{time[0]} to {time[-1]}")
-        + ("" if step is None else f", every {minutes(step)}")
+        + ("" if step is None else f", every {duration(step)}")
     )
-
-
-def minutes(seconds: float) -> str:
-    """A duration as people say it."""
-    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
 
 
 def stem(source: Source | Sequence[xr.DataArray]) -> str:

@@ -18,6 +18,7 @@ from nowcast.config import Settings
 from nowcast.cube import label
 from nowcast.description.hashing import fingerprint
 from nowcast.errors import InputError, MachineError
+from nowcast.plain_json import parsed
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
 from nowcast.run import folder
@@ -159,7 +160,7 @@ def _found(place: Path, cubes: list[xr.DataArray], settings: Settings) -> Search
     """The search that was begun in a folder."""
     folder.begin(place, _of_source(cubes), resume=True)
     try:
-        told = json.loads((place / SEARCH).read_text("utf-8"))
+        told = parsed((place / SEARCH).read_bytes())
         space = Space.of(told["space"], told["hidden"])
         usual, begun_by = dict(told["usual"]), told.get("monitor")
     except (AttributeError, OSError, ValueError, KeyError, TypeError) as error:

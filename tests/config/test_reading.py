@@ -67,6 +67,15 @@ def test_flags_win_over_the_file_and_the_file_over_the_defaults(write: Any) -> N
     assert settings.training.optimiser == Settings().training.optimiser
 
 
+def test_pickles_are_trusted_by_the_flag_alone_and_once(write: Any) -> None:
+    path = write("data:\n  trust_pickle: true\n")
+    with pytest.raises(UnsafeError, match=r"(?s)settings\.yaml: data\.trust_pickle.*--trust-pickle"):
+        resolve(path)
+    settings = resolve(path, {"trust_pickle": True})
+    assert settings.data.trust_pickle
+    assert not resolve(write(dump(settings))).data.trust_pickle
+
+
 def test_a_flag_that_is_not_given_changes_nothing(write: Any) -> None:
     path = write("training:\n  epochs: 7\n")
     assert resolve(path, {"epochs": None, "batch": None}) == resolve(path)

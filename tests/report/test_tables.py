@@ -7,6 +7,7 @@ from io import StringIO
 
 import numpy as np
 import pandas as pd
+import pytest
 import xarray as xr
 from rich.console import Console
 
@@ -141,3 +142,19 @@ def test_a_poor_cube_is_described_too(cube: xr.DataArray) -> None:
     assert "none stated" in text
     assert "unknown" in text
     assert "hold no value at all" in text
+
+
+def test_its_text_makes_no_output_of_its_own_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    class ZMQInteractiveShell:
+        """By its name rich knows a notebook."""
+
+    import IPython.display
+
+    shown: list[object] = []
+    monkeypatch.setattr("builtins.get_ipython", ZMQInteractiveShell, raising=False)
+    monkeypatch.setattr(IPython.display, "display", lambda *told, **_: shown.append(told))
+    table = report.plain_table([{"a": 1}], title="told")
+    assert "a" in report.as_text(table)
+    assert not shown
+    printed(table)
+    assert shown, "so would it be without care"

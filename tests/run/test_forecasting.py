@@ -52,6 +52,20 @@ def test_newest_at_and_every(cube: xr.DataArray, still: Still) -> None:
     xr.testing.assert_equal(two, every.sel(forecast_reference_time=times[[4, 7]]))
 
 
+def test_of_a_clip_whose_times_are_counted_no_date_is_told(
+    cube: xr.DataArray, still: Still, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run.forecast(cube, run=still(cube))
+    assert "forecast from 2026-05-01T00:55:00, up to 10 min ahead" in capsys.readouterr().err
+    counted = cube["time"].values - (cube["time"].values[0] - np.datetime64(0, "ns"))
+    clip = cube.assign_coords(time=("time", counted, {"counted_from": "the first frame"}))
+    forecast = run.forecast(clip, run=still(clip), every=True)
+    told = capsys.readouterr().err
+    assert "reference times, 10 min after the first frame to 55 min after the first frame, up to 10 min ahead" in told
+    again = open_forecast(write_cube(forecast, tmp_path / "forecast.nc"))
+    assert again["forecast_reference_time"].attrs["counted_from"] == "the first frame"
+
+
 def test_a_longer_horizon(cube: xr.DataArray, still: Still) -> None:
     forecast = run.forecast(cube, run=still(cube), horizon=5, progress=False)
     np.testing.assert_array_equal(forecast["lead_time"].values, np.arange(1, 6) * np.timedelta64(5, "m"))

@@ -60,13 +60,6 @@ def test_one_line_about_a_cube(cube: xr.DataArray) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(1, "1 s"), (59.5, "59.5 s"), (60, "1 min"), (90, "1.5 min"), (3600, "60 min")]
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert source.minutes(seconds) == text
-
-
-@pytest.mark.parametrize(
     ("given", "name"),
     [
         ("data/radar.zarr", "radar"),

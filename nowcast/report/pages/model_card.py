@@ -16,6 +16,7 @@ from nowcast.errors import printable
 from nowcast.model_file import Card
 from nowcast.report.charts import moment, split_told
 from nowcast.report.known import Known, Part, sentences
+from nowcast.sizes import duration
 
 __all__ = ["model_card"]
 
@@ -55,9 +56,9 @@ def model_card(title: str, parts: Sequence[Part], known: Known, card: Card, *, s
 
 def _forecasts(card: Card, known: Known) -> str:
     step = card.time_step_seconds
-    text = f"Forecasts the next {card.horizon} frames ({_time(card.horizon * step)}) of {card.variable} "
-    text += f"({card.units or 'no units'}) from the {card.context} before them ({_time(card.context * step)}), "
-    text += f"one every {_time(step)}, on pixels of {known.facts.get('grid', 'unknown size')}. "
+    text = f"Forecasts the next {card.horizon} frames ({duration(card.horizon * step)}) of {card.variable} "
+    text += f"({card.units or 'no units'}) from the {card.context} before them ({duration(card.context * step)}), "
+    text += f"one every {duration(step)}, on pixels of {known.facts.get('grid', 'unknown size')}. "
     told = "a mean, and chances to reach thresholds" if card.keywords.get("exceedance") else "one field"
     return _plain(f"{text}Of each pixel and lead time it tells {told}.")
 
@@ -80,7 +81,7 @@ def _scores(scores: xr.Dataset, of: str) -> list[str]:
             continue
         ours = [f"{float(values.isel(lead_time=at)):.3g}" for values in mine]
         held = {(s["score"], s["against"]): s for s in standings if s["lead_seconds"] == lead}
-        rows.append([_time(lead), *ours, *(_standing(held.get(column)) for column in columns)])
+        rows.append([duration(lead), *ours, *(_standing(held.get(column)) for column in columns)])
     note = f"MSE in ({units})²; " if units else ""
     note += f"CSI of values of {told['threshold']:g} {units}".rstrip() + " or more; " if level else ""
     note += f"{told['reference_times']} starting times"
@@ -138,7 +139,3 @@ def _cell(value: Any) -> str:
 def _plain(text: str) -> str:
     """In one line, without what would steer a terminal or a browser."""
     return " ".join(printable(text).split()).replace("<", "&lt;")
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"

@@ -16,8 +16,8 @@ from nowcast.progress import tell
 from nowcast.readers import reading
 from nowcast.run.baselines.advection import NEWEST
 from nowcast.run.baselines.naming import BASELINES, baseline, checked
-from nowcast.run.source import minutes
 from nowcast.scaling import Scaler
+from nowcast.sizes import duration
 
 __all__ = ["MOST_IN_MEMORY", "pattern", "untrained"]
 
@@ -82,7 +82,9 @@ def untrained(
     like = pattern(cube, context=context, horizon=ahead, references=references, name=model)
     why = " (--horizon to change)" if horizon is None else ""
     frames = f"{context} frame{'s' if context > 1 else ''} in, {ahead} out"
-    tell(f"model    {model}, which needs no training: {frames}, {minutes(ahead * (time_step(cube) or 0.0))} ahead{why}")
+    tell(
+        f"model    {model}, which needs no training: {frames}, {duration(ahead * (time_step(cube) or 0.0))} ahead{why}"
+    )
     made = baseline(model, cube, like)
     result = _described(made, {**like.attrs, **attrs})
     if result.nbytes > MOST_IN_MEMORY:

@@ -17,6 +17,7 @@ from nowcast.report.known import Known, Part
 from nowcast.run import folder
 from nowcast.run.folder.circumstances import circumstances
 from nowcast.run.folder.tables import opened, scores_from
+from nowcast.sizes import duration
 
 __all__ = ["made_by", "told_by"]
 
@@ -98,8 +99,8 @@ def _facts(model: Path, told: dict[str, Any]) -> dict[str, str]:
         "training time": " to ".join(str(trained.get(end, "?")).replace("T", " ") for end in ("first", "last"))
         + " UTC",
         "grid": f"{grid['y']:g} x {grid['x']:g} {grid['units'] or ''}" if grid else "without lengths",
-        "context": f"{card.context} frames of {_time(step)} ({_time(card.context * step)})",
-        "horizon": f"{card.horizon} frames ({_time(card.horizon * step)})",
+        "context": f"{card.context} frames of {duration(step)} ({duration(card.context * step)})",
+        "horizon": f"{card.horizon} frames ({duration(card.horizon * step)})",
         "scaling": str(card.scaler.get("method", "")),
         "absent frames": str(card.gaps.get("policy", "skip")),
         "begun": str(told.get("begun", "")) + _resumed(told),
@@ -143,10 +144,6 @@ def _short(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"of {len(value.get('thresholds', ()))} thresholds"
     return " ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds / 60:g} min" if seconds >= 60 else f"{seconds:g} s"
 
 
 def _json(path: Path) -> Any:

@@ -50,6 +50,9 @@ PICTURE = "forecast.png"
 CASES = "cases.nc"
 CIRCUMSTANCES = "circumstances.json"
 
+WITHIN = ("*", "checkpoints/*", "trials/*", "trials/*/*", "trials/*/checkpoints/*")
+"""Where the files of a run, or of a search and its trials, lie."""
+
 
 def numbered(name: str, number: int) -> str:
     """The name of a file for the first cube as it is, for others with their number: `scores-2.nc`."""
@@ -94,7 +97,7 @@ def _is_bare(folder: Path) -> bool:
 
 
 def require_own(folder: Path) -> None:
-    """Refuse a run's folder in which a name leads out of it, or is neither file nor folder, before anything is opened.
+    """Refuse the folder of a run or a search, before anything in it is opened, where a name is not its own file.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def require_own(folder: Path) -> None:
         A link to elsewhere, or a pipe, a socket or a device.
     """
     root = folder.resolve()
-    for path in [path for level in ("*", "checkpoints/*") for path in folder.glob(level)]:
+    for path in [path for level in WITHIN for path in folder.glob(level)]:
         if path.is_symlink() and not path.resolve().is_relative_to(root):
             raise UnsafeError(
                 f"{path}: leads out of the run's folder; it was not opened",

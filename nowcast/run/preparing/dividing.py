@@ -11,8 +11,8 @@ from nowcast.config import Settings
 from nowcast.cube import Run, is_categorical, iso, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.progress import tell
-from nowcast.run.source import minutes
 from nowcast.sampling import choose as chosen_events
+from nowcast.sizes import duration
 from nowcast.windows import (
     BY_EVENT,
     BY_PUBLISHER,
@@ -180,7 +180,7 @@ def tell_windows(cube: xr.DataArray, settings: Settings, context: int, horizon: 
         why = "as this dataset is commonly scored"
     elif starts < ENOUGH_STARTS:
         why = "few frames are at hand"
-    ahead = minutes(horizon * (time_step(cube) or 0.0))
+    ahead = duration(horizon * (time_step(cube) or 0.0))
     tell(f"windows  {context} frames in, {horizon} out ({ahead} ahead): {why}")
     if not asked.context and context < LEAST_CONTEXT:
         tell(f"beware   from {context} frame(s) in hardly any motion can be told: give more frames")

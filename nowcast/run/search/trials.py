@@ -14,6 +14,7 @@ import pandas as pd
 
 from nowcast.atomic import replacing, write_text
 from nowcast.errors import InputError
+from nowcast.plain_json import parsed
 
 __all__ = [
     "BEGUN",
@@ -116,7 +117,7 @@ def trials_in(place: Path) -> list[Trial]:
     for path in sorted((place / TRIALS).glob(f"*/{TOLD}")):
         trial = None
         with suppress(OSError, ValueError, TypeError):
-            trial = Trial(**json.loads(path.read_text("utf-8")))
+            trial = Trial(**parsed(path.read_bytes()))
         if trial is None or trial.state not in (BEGUN, DONE, PRUNED, FAILED) or trial.number != len(found):
             raise InputError(f"{path}: no trial, or a damaged one", next_step=f"remove {path.parent} and what follows")
         found.append(trial)
@@ -143,7 +144,7 @@ def _frames(place: Path, trial: Trial, *names: str) -> set[tuple[str, int]]:
     return {
         (path.name, frame)
         for path in trial.folder(place).glob("split*.json")
-        for name, part in json.loads(path.read_text("utf-8"))["parts"].items()
+        for name, part in parsed(path.read_bytes())["parts"].items()
         if name in names
         for start, stop in part["runs"]
         for frame in range(start, stop)

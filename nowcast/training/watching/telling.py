@@ -78,7 +78,9 @@ class Progress(L.Callback):
         start, before = self._begun
         left = (time.monotonic() - start) / (done - before) * (self.epochs - done)
         limit = self.limit()
-        left = left if limit is None else max(0.0, min(left, limit))
+        left = left if limit is None else min(left, limit)
+        if left <= 0:
+            return ""
         clock = datetime.now().astimezone() + timedelta(seconds=left)
         return f"  ends by {clock:%H:%M}, in {_duration(left)}"
 

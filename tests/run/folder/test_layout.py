@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nowcast.errors import InputError
+from nowcast.errors import InputError, UnsafeError
 from nowcast.run import folder
 
 Still = Callable[..., Path]
@@ -75,3 +75,27 @@ def test_the_history_is_read_as_far_as_it_is_whole(tmp_path: Path) -> None:
     (tmp_path / "history.jsonl").write_text('{"epoch": 1, "step": 3}\n{"epoch": 2, "step": 6}\n[1]\n{"epoch": 3, "st')
     assert folder.history(tmp_path) == [{"epoch": 1, "step": 3}, {"epoch": 2, "step": 6}]
     assert folder.steps_taken(tmp_path) == 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "config.yaml",
+        "checkpoints/step-1.ckpt",
+        "trials",
+        "trials/000",
+        "trials/000/trial.json",
+        "trials/000/checkpoints/a.ckpt",
+    ],
+)
+def test_no_name_leads_out_of_a_run_or_a_search(name: str, tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    path = tmp_path / "run" / name
+    path.parent.mkdir(parents=True)
+    folder.require_own(tmp_path / "run")
+    path.symlink_to(tmp_path / "secret")
+    with pytest.raises(UnsafeError, match=r"leads out of the run's folder"):
+        folder.require_own(tmp_path / "run")
+    path.unlink()
+    path.symlink_to(tmp_path / "run")
+    folder.require_own(tmp_path / "run")

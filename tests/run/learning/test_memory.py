@@ -12,7 +12,8 @@ from nowcast import config, training
 from nowcast.datasets import advected_echoes
 from nowcast.errors import MachineError
 from nowcast.models import RecurrentForecaster
-from nowcast.run import fit, memory
+from nowcast.run import fit
+from nowcast.run.learning import memory
 from nowcast.run.learning.memory import fitted_into_memory
 from nowcast.run.learning.objective import objective
 from nowcast.run.preparing.prepared import Prepared, prepare

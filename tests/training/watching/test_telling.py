@@ -93,6 +93,8 @@ def test_the_end_is_told_by_the_pace_since_the_start_or_by_the_time_that_is_left
     assert re.fullmatch(r"  ends by \d\d:\d\d, in 4 min", progress.end(6))
     left[0] = 30.0
     assert progress.end(6).endswith(", in 30 s")
+    left[0] = -0.1
+    assert progress.end(6) == "", "the time is over"
     left[0] = 1e9
     clock.now = 100.0 + 2 * 7200
     assert progress.end(6).endswith(", in 8 h 0 min")
