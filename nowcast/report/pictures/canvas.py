@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,8 +100,12 @@ class Canvas:
         return image
 
 
+@cache
 def _font(size: int) -> Any:
-    return ImageFont.load_default(size)
+    """Matplotlib's own, which has the signs that units and numbers are written with: Pillow's lacks raised digits."""
+    import matplotlib as mpl
+
+    return ImageFont.truetype(Path(mpl.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
 
 
 def text_width(text: str, size: int) -> float:

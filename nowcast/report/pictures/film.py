@@ -197,7 +197,7 @@ class Film:
         pixels = length / step
         if units in ("m", "metre", "meter") and length >= 1000:
             return pixels, f"{length / 1000:g} km"
-        return pixels, f"{length:g} {units}"
+        return pixels, f"{length:g} {'µm' if units == 'um' else units}"
 
 
 def _factor(values: np.ndarray, side: int = PANEL) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 import xarray as xr
 
-from nowcast.report.pictures.canvas import Canvas, Palette, text_width
+from nowcast.report.pictures.canvas import Canvas, Palette, _font, text_width
 from nowcast.report.pictures.colours import MISSING, RAIN, field_colours
 
 Maker = Callable[..., xr.DataArray]
@@ -55,3 +56,9 @@ def test_texts_stand_where_they_are_put_and_a_copy_is_another(cube_maker: Maker)
     assert (shown[36:39, :30] < 60).all()
     assert len(np.unique(shown)) > 4, "the edges of letters are smooth"
     assert 30 < text_width("+20 min", 14) < 70
+
+
+@pytest.mark.parametrize("sign", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹·µ°–≥")
+def test_the_signs_of_numbers_and_units_can_be_written(sign: str) -> None:
+    lacking = _font(16).getmask("\U0010fffd")
+    assert bytes(_font(16).getmask(sign)) != bytes(lacking)

@@ -56,7 +56,7 @@ def test_large_films_are_made_coarser(made_cases: Maker) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "units", "text"), [(1000.0, "m", "5 km"), (0.5, "um", "2 um"), (0.01, "degrees_east", None)]
+    ("step", "units", "text"), [(1000.0, "m", "5 km"), (0.5, "um", "2 µm"), (0.01, "degrees_east", None)]
 )
 def test_the_scale_bar_is_a_round_length(made_cases: Maker, step: float, units: str, text: str | None) -> None:
     cases = made_cases()
