@@ -109,6 +109,8 @@ def _regridded(cube: xr.DataArray, function: Any, size: tuple[int, int], told: d
 def _coordinate(coord: xr.Variable, cube: xr.DataArray, size: tuple[int, int]) -> xr.Variable:
     """Where the centres of the new pixels are: the coordinate between the centres of the old ones."""
     values = np.asarray(coord.values, dtype="float64")
+    turns = coord.attrs.get("standard_name") == "longitude"
+    top = 180.0 if np.nanmax(values, initial=0.0) <= 180 else 360.0
     for axis, dim in enumerate(coord.dims):
         old, new = cube.sizes[dim], size[("y", "x").index(str(dim))]
         place = (np.arange(new) + 0.5) * old / new - 0.5
@@ -117,5 +119,8 @@ def _coordinate(coord: xr.Variable, cube: xr.DataArray, size: tuple[int, int]) -
             continue
         lower = np.clip(np.floor(place).astype(int), 0, old - 2)
         share = np.expand_dims(place - lower, tuple(range(1, coord.ndim - axis)))
-        values = np.take(values, lower, axis) * (1 - share) + np.take(values, lower + 1, axis) * share
-    return xr.Variable(coord.dims, values, coord.attrs)
+        first = np.take(values, lower, axis)
+        step = np.take(values, lower + 1, axis) - first
+        step = (step + 180) % 360 - 180 if turns else step  # from 179 to -179 it is two degrees
+        values = first + share * step
+    return xr.Variable(coord.dims, np.where(turns & (values > top), values - 360, values), coord.attrs)

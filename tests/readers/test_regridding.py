@@ -65,3 +65,12 @@ def test_curvilinear_coordinates_come_along(cube: xr.DataArray) -> None:
     coarse = coarsened(curved, 2)
     np.testing.assert_allclose(coarse["lat"].values[:, 0], [50.5, 52.5, 54.5, 56.5])
     np.testing.assert_allclose(coarse["lon"].values[0], 6 + 4 * np.arange(5))
+
+
+def test_longitudes_are_averaged_over_the_date_line(cube: xr.DataArray) -> None:
+    lon = np.broadcast_to([177.0, 178, 179, -180, -179, -178, -177, -176, -175, np.nan], (8, 10))
+    attrs = {"units": "degrees_east", "standard_name": "longitude"}
+    coarse = coarsened(cube.assign_coords(lon=(("y", "x"), lon, attrs)), 2)
+    np.testing.assert_allclose(coarse["lon"].values[0], [177.5, 179.5, -178.5, -176.5, np.nan])
+    five = resized(cube.assign_coords(lon=(("y", "x"), lon, attrs)), (8, 5))
+    np.testing.assert_allclose(five["lon"].values, coarse["lon"].values[:1].repeat(8, axis=0))
