@@ -203,12 +203,17 @@ def _done(journal: Path, begun: dict[str, Any], path: Path) -> set[int] | None:
     """The blocks that are written, None if nothing is begun; a line cut off by a kill does not count."""
     if not journal.is_file():
         return None
-    lines = []
-    for line in journal.read_text().splitlines():
+    lines, whole = [], 0
+    for line in journal.read_bytes().splitlines(keepends=True):
         try:
             lines.append(json.loads(line))
         except ValueError:
             break
+        if not line.endswith(b"\n"):
+            lines.pop()
+            break
+        whole += len(line)
+    os.truncate(journal, whole)  # or else the next line would go on with the one that is cut
     if not lines:
         return None
     if lines[0] != begun:

@@ -76,6 +76,20 @@ def test_what_was_interrupted_goes_on_where_it_stopped(cube: xr.DataArray, tmp_p
     assert not room.exists()
 
 
+@pytest.mark.parametrize("cut", ['{"blo', '{"block": 3}'], ids=["within a line", "before its end"])
+def test_a_line_that_a_kill_cut_off_spoils_no_later_one(
+    cut: str, cube: xr.DataArray, tmp_path: Path, small_blocks: None
+) -> None:
+    path, journal = tmp_path / "a.zarr", tmp_path / ".a.zarr.part" / "journal.jsonl"
+    with pytest.raises(StopError):
+        write_store(stopping(cube, 6), path, made_of="a", chunks={"time": 2})
+    with journal.open("a") as file:
+        file.write(cut)
+    with pytest.raises(StopError):
+        write_store(stopping(cube, 10), path, made_of="a", chunks={"time": 2}, resume=True)
+    assert [json.loads(line).get("block") for line in journal.read_text().splitlines()] == [None, 0, 1, 2, 3, 4]
+
+
 def test_it_goes_on_with_the_same_alone(cube: xr.DataArray, tmp_path: Path, small_blocks: None) -> None:
     path = tmp_path / "a.zarr"
     with pytest.raises(InputError, match="nothing to go on with"):
