@@ -62,7 +62,7 @@ class Description:
 
 
 def describe(cube: xr.DataArray) -> Description:
-    """Read the whole cube once and tell what it is.
+    """Read the whole cube once and tell what it is; values that are not finite count as missing.
 
     Raises
     ------
@@ -70,11 +70,12 @@ def describe(cube: xr.DataArray) -> Description:
         What `check` refuses.
     """
     check(cube)
+    known = cube.copy(data=np.isfinite(cube.data))
     floating = cube.dtype.kind == "f"
     frame_valid, lowest, highest, zeros, sample = dask.compute(
-        cube.notnull().sum(("channel", "y", "x")).data,
-        (cube.fillna(np.inf) if floating else cube).min().data,
-        (cube.fillna(-np.inf) if floating else cube).max().data,
+        known.sum(("channel", "y", "x")).data,
+        (cube.where(known, np.inf) if floating else cube).min().data,
+        (cube.where(known, -np.inf) if floating else cube).max().data,
         (cube == 0).sum().data,
         thinned(cube).data,
     )

@@ -113,3 +113,11 @@ def test_dims_are_told_in_the_words_of_the_source(cube: xr.DataArray) -> None:
 def test_what_is_no_cube_is_not_described(cube: xr.DataArray) -> None:
     with pytest.raises(InputError):
         describe(cube.isel(channel=0))
+
+
+def test_infinite_values_count_as_missing(cube: xr.DataArray) -> None:
+    values = cube.values.copy()
+    values[0, 0, 0, :2] = -np.inf, np.inf
+    told = describe(cube.copy(data=values))
+    assert (told.min, told.max) == (2, cube.values.max())
+    assert told.missing_fraction == pytest.approx(2 / cube.size)
