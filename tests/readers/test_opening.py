@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
@@ -334,3 +335,17 @@ def test_a_classic_header_that_crashes_the_netcdf_library_is_refused_before(tmp_
     path.write_bytes(data)
     with pytest.raises(InputError, match="header of a NetCDF classic file"):
         open_cube(path)
+
+
+def test_what_was_never_written_to_a_netcdf_file_is_missing(tmp_path: Path) -> None:
+    for kind in ("NETCDF4", "NETCDF3_CLASSIC"):
+        with netCDF4.Dataset(tmp_path / "a.nc", "w", format=kind) as file:
+            for name, size in (("time", None), ("y", 3), ("x", 4)):
+                file.createDimension(name, size)
+            file.createVariable("time", "f8", ("time",)).units = "hours since 2020-01-01"
+            file["time"][:] = [0, 1, 2]
+            rain = file.createVariable("rain", "f4", ("time", "y", "x"))
+            rain[0], rain[2] = 1, 2
+        cube = open_cube(tmp_path / "a.nc")
+        assert np.isnan(cube.values[1]).all()
+        np.testing.assert_array_equal(cube.values[[0, 2], 0, 0, 0], [1, 2])

@@ -38,6 +38,7 @@ class NetCDFReader:
             check_safe(path)
         with reading(str(path)):
             dataset = xr.open_dataset(path, engine="netcdf4", create_default_indexes=False, **AS_STORED)
+            _tell_default_fill(dataset)
             for dim in dataset.dims:
                 if dim in dataset.variables:
                     dataset.variables[dim].load()
@@ -57,6 +58,17 @@ class NetCDFReader:
 def _is_classic(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(4) in _CLASSIC
+
+
+def _tell_default_fill(dataset: xr.Dataset) -> None:
+    """Say of floats that state no fill value which one the library puts where nothing was written."""
+    import netCDF4
+
+    for variable in dataset.variables.values():
+        fill = netCDF4.default_fillvals.get(f"{variable.dtype.kind}{variable.dtype.itemsize}")
+        told = {"_FillValue", "missing_value"} & set(variable.attrs)
+        if variable.dtype.kind == "f" and variable.ndim and fill is not None and not told:
+            variable.attrs["_FillValue"] = variable.dtype.type(fill)
 
 
 def _check_length(path: Path) -> None:
