@@ -10,7 +10,7 @@ from nowcast.cli.ending import set_debug
 from nowcast.cli.flags import Channel, Debug, Quiet, Variable
 from nowcast.cli.parsing import sizes_of
 from nowcast.cli.reading import reads
-from nowcast.cli.telling import tell_next
+from nowcast.cli.telling import again, tell_next
 from nowcast.errors import InputError
 
 __all__ = ["convert"]
@@ -45,4 +45,5 @@ def convert(
         resume=resume,
         progress=not quiet,
     )
-    tell_next(f"wrote {out}; next: nowcast inspect {out}, or nowcast fit {out}", quiet=quiet)
+    typed = again([out])
+    tell_next(f"wrote {out}; next: nowcast inspect {typed}, or nowcast fit {typed}", quiet=quiet)

@@ -11,7 +11,7 @@ from nowcast.cli.ending import set_debug
 from nowcast.cli.flags import Channel, Debug, Json, Paths, Quiet, Thresholds, Variable
 from nowcast.cli.parsing import numbers_of
 from nowcast.cli.reading import reads
-from nowcast.cli.telling import figures, print_json, print_scores, tell_next
+from nowcast.cli.telling import again, figures, print_json, print_scores, tell_next
 
 __all__ = ["evaluate"]
 
@@ -56,6 +56,6 @@ def evaluate(
         return
     print_scores(scores)
     wrote = " and ".join(str(path) for path in (out, picture) if path is not None)
-    page = "" if out is None else f"; next: nowcast report {out}"
+    page = "" if out is None else f"; next: nowcast report {again([out])}"
     hint = "to keep the scores: -o scores.nc; to see it: --picture p.png"
     tell_next(f"wrote {wrote}{page}" if wrote else hint, quiet=quiet)

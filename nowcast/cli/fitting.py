@@ -66,11 +66,12 @@ def fit(
     seed: Annotated[int | None, typer.Option(help="of weights and order")] = None,
     log: Annotated[str | None, typer.Option(help="tensorboard: figures go to its files in the run's folder")] = None,
     events: Annotated[
-        str | None, choice("none", "auto", "rain", "motion", "divisions", says=": what windows are drawn by [none]")
+        str | None,
+        choice("none", "auto", "rain", "motion", "divisions", says=": what draws windows [rain where it rains]"),
     ] = None,
     weights: Annotated[str | None, typer.Option(help="of several cubes: shares of an epoch, such as 2,1")] = None,
     augment: Annotated[
-        str | None, choice("none", "auto", "flips", "rotations", "all", says=": turn and mirror windows [none]")
+        str | None, choice("none", "auto", "flips", "rotations", "all", says=": turn and mirror windows [auto]")
     ] = None,
     memory: Annotated[str | None, typer.Option(help="that it may take, such as 2GB")] = None,
     workers: Annotated[int | None, typer.Option(help="processes that read; 0: a thread [0]")] = None,
@@ -135,7 +136,7 @@ def fit(
     print_scores(scores)
     held = "model, scores, picture" if scores.data_vars else "model, not scored"
     tell_next(
-        f"{where}: {held}; next: nowcast report {where}, "
-        f"or nowcast forecast {again(paths)} -o forecast.nc --run {where}",
+        f"{where}: {held}; next: nowcast report {again([where])}, "
+        f"or nowcast forecast {again(paths)} -o forecast.nc --run {again([where])}",
         quiet=quiet,
     )

@@ -63,7 +63,9 @@ def forecast(
         return
     if products.probability(result) is not None and not holds_products(out):
         tell_next(f"product  {out} holds the matched field alone (.nc and .zarr hold all; --product mean)", quiet=quiet)
-    scored = f"next: xarray.open_dataset({out!r}), or once its truth is there nowcast evaluate {out} {again(paths)}"
+    scored = (
+        f"next: xarray.open_dataset({out!r}), or once its truth is there nowcast evaluate {again([out])} {again(paths)}"
+    )
     then = scored if holds_products(out) else "to be scored it has to be a .nc or .zarr"
     tell_next(f"wrote {out}; {then}", quiet=quiet)
 

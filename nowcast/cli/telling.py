@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -72,9 +73,9 @@ def lead_seconds(held: Any) -> list[float]:
     return seconds
 
 
-def again(paths: list[str]) -> str:
+def again(paths: Sequence[object]) -> str:
     """The paths as they can be typed again: as they are if one, as the usage says if many."""
-    return paths[0] if len(paths) == 1 else "PATH..."
+    return shlex.quote(str(paths[0])) if len(paths) == 1 else "PATH..."
 
 
 def tell_next(text: str, *, quiet: bool = False) -> None:

@@ -77,6 +77,6 @@ def tune(
         results().print(report.plain_table(rows, title=f"{tuned.by}, the best first"))
     tell_next(
         f"{tuned.best_file}: the settings of trial {tuned.best.number}; "
-        f"next: nowcast fit {again(paths)} --config {tuned.best_file}",
+        f"next: nowcast fit {again(paths)} --config {again([tuned.best_file])}",
         quiet=quiet,
     )

@@ -38,6 +38,7 @@ def test_what_to_type_next(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "nowcast evaluate\n")
     assert (again(["a.zarr"]), again(["a.nc", "b.nc"])) == ("a.zarr", "PATH...")
+    assert (again(["my radar.zarr"]), again(["radar/*.nc"])) == ("'my radar.zarr'", "'radar/*.nc'")
 
 
 def test_the_main_figures_are_plain(scores: xr.Dataset) -> None:
