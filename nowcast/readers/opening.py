@@ -9,6 +9,7 @@ from pathlib import Path
 
 import xarray as xr
 
+from nowcast.cube import label
 from nowcast.errors import InputError
 from nowcast.progress import bar
 from nowcast.readers.damage import parsing
@@ -170,10 +171,14 @@ def open_cube(
     cube = shaped(_joined(path, options), options)
     if chunks is None:
         return cube
-    encoding = cube.encoding
-    cube = cube.chunk(chunks)
-    cube.encoding = encoding
-    return cube
+    try:
+        chunked = cube.chunk(chunks)
+    except ValueError as error:
+        raise InputError(
+            f"{label(cube)}: cannot be cut into these chunks", found=str(error), needed="sizes of time, channel, y, x"
+        ) from error
+    chunked.encoding = cube.encoding
+    return chunked
 
 
 def open_forecast(path: PathLike) -> xr.DataArray | xr.Dataset:

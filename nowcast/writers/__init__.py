@@ -61,6 +61,9 @@ def write_cube(
         The disk is full, or the place may not be written.
     """
     path = require_writable(path)
+    given: Any = cube
+    if not isinstance(given, xr.DataArray | xr.Dataset):
+        check(given)  # tells what it is
     if not holds_products(path):
         return _write_field(products.matched(cube), path, progress)
     try:

@@ -175,6 +175,8 @@ def _field(cube: xr.DataArray, *, packed: bool, forecast: bool) -> xr.Variable:
     if mapping:
         attrs["grid_mapping"] = mapping
     data = cube.data
+    if data.dtype.kind == "b":  # NetCDF has no truth, and xarray's way to write one is read by xarray alone
+        data = data.astype("int8")
     if data.dtype.kind == "f" or forecast:
         attrs = {key: value for key, value in attrs.items() if key not in _ENCODING}
         packing = None if forecast else packing_of(cube.encoding)

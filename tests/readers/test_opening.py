@@ -94,6 +94,9 @@ def test_folder_and_glob_are_read_in_natural_order_and_the_rest_is_told(tmp_path
 def test_chunks_can_be_asked_for(tmp_path: Path) -> None:
     dataset().to_netcdf(tmp_path / "a.nc")
     assert open_cube(tmp_path / "a.nc", chunks={"time": 1, "y": 3}).chunks == ((1, 1, 1), (1,), (3, 3), (8,))
+    for wrong in ({"lat": 1}, "much"):
+        with pytest.raises(InputError, match=r"a\.nc: .*cannot be cut into these chunks"):
+            open_cube(tmp_path / "a.nc", chunks=wrong)
 
 
 def _text(path: Path) -> None:

@@ -14,7 +14,7 @@ import xarray as xr
 
 from nowcast import products
 from nowcast.errors import InputError, MachineError
-from nowcast.readers import open_forecast
+from nowcast.readers import open_cube, open_forecast
 from nowcast.writers import write_cube, write_dataset
 from nowcast.writers.netcdf import chunk_sizes
 
@@ -159,6 +159,17 @@ def test_packing_is_kept(cube: xr.DataArray, suffix: str, tmp_path: Path, reopen
     again = reopen(write_cube(cube, tmp_path / f"out{suffix}"))["rain_rate"]
     assert again.encoding["dtype"] == np.int16
     np.testing.assert_allclose(again.values, values[:, 0], atol=0.005 * (1 + 1e-9), rtol=0)
+
+
+@pytest.mark.parametrize("suffix", [".nc", ".zarr"])
+def test_truth_is_written_as_one_and_zero(cube: xr.DataArray, suffix: str, tmp_path: Path) -> None:
+    path = write_cube(cube > 2000, tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(open_cube(path).values, cube.values > 2000)
+
+
+def test_what_is_no_array_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a ndarray"):
+        write_cube(np.zeros((2, 1, 3, 4)), tmp_path / "a.nc")  # type: ignore[arg-type]
 
 
 def test_every_number_is_checksummed(projected: xr.DataArray, tmp_path: Path) -> None:
