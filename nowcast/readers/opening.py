@@ -181,11 +181,16 @@ def open_cube(
     return chunked
 
 
-def open_forecast(path: PathLike) -> xr.DataArray | xr.Dataset:
+def open_forecast(path: PathLike, *, variable: str | None = None) -> xr.DataArray | xr.Dataset:
     """Open one NetCDF file or zarr store as a lazy forecast cube, or as a probabilistic forecast where it holds one.
 
     Dims `(forecast_reference_time, lead_time, [realization,] channel, y, x)`, `lead_time` as timedelta64, and
     `valid_time` along the first two. A probabilistic forecast is a Dataset of products (see `nowcast.products`).
+
+    Parameters
+    ----------
+    variable
+        Which field, where the file holds several; None also of a probabilistic forecast, for all its products.
 
     Raises
     ------
@@ -197,7 +202,7 @@ def open_forecast(path: PathLike) -> xr.DataArray | xr.Dataset:
     if len(files) > 1:
         raise InputError(f"{path}: {len(files)} files", needed="one forecast", next_step=f"give one: {files[0]}")
     with parsing(str(files[0])):
-        return as_forecast(known.open(files[0], Options()), str(files[0]))
+        return as_forecast(known.open(files[0], Options()), str(files[0]), variable=variable)
 
 
 def _joined(path: PathLike | Sequence[PathLike], options: Options) -> xr.DataArray:

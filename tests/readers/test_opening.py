@@ -281,6 +281,16 @@ def test_forecasts_open_as_forecasts_only(kind: str, tmp_path: Path) -> None:
         open_cube(path)
 
 
+def test_one_of_several_fields_of_a_forecast_can_be_asked_for(tmp_path: Path) -> None:
+    moment = {"reftime": ((), 0, {"units": "hours since 2020-01-01", "standard_name": "forecast_reference_time"})}
+    lead = ("lead", [1, 2], {"units": "hours", "standard_name": "forecast_period"})
+    fields = {name: (("lead", "y", "x"), np.zeros((2, 3, 4))) for name in ("rain", "snow")}
+    xr.Dataset(fields, coords={**moment, "lead": lead}).to_netcdf(tmp_path / "f.nc")
+    with pytest.raises(InputError, match="variable='rain'"):
+        open_forecast(tmp_path / "f.nc")
+    assert open_forecast(tmp_path / "f.nc", variable="snow").name == "snow"
+
+
 def test_single_forecast_along_time_opens_and_a_cube_does_not(tmp_path: Path) -> None:
     source = dataset().assign_coords(
         forecast_period=("time", [300, 600, 900], {"units": "s", "standard_name": "forecast_period"}),
