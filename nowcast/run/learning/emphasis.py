@@ -16,6 +16,7 @@ from nowcast.run import folder
 from nowcast.run.preparing.prepared import Prepared
 from nowcast.sampling import STATISTICS, EventIndex, choose, draw, event_index, probabilities, symmetries
 from nowcast.sampling.statistics import prepared as statistic_for
+from nowcast.sizes import bytes_of
 from nowcast.tensors.augmenting import Augmentation
 from nowcast.writers import write_dataset
 
@@ -95,8 +96,9 @@ def _by_events(prepared: Prepared, place: Path, number: int) -> np.ndarray:
 def _judged(prepared: Prepared, name: str) -> xr.Dataset:
     cube, plan, wanted = prepared.cube, prepared.plans["training"], prepared.settings.sampling
     statistic, parameters = statistic_for(name, cube.isel(time=prepared.split.frames("training")))
+    memory = bytes_of(prepared.settings.loading.memory) // 4  # as the loader's blocks, which are not held yet
     with bar("events") as line:
-        index = event_index(cube, plan, statistic, progress=line.to)
+        index = event_index(cube, plan, statistic, memory=memory, progress=line.to)
     chances = probabilities(index, floor=wanted.floor, share=wanted.share).reshape(index.importance.shape)
     corners = np.array(plan.corners)
     return xr.Dataset(

@@ -12,7 +12,7 @@ import xarray as xr
 
 from nowcast import run
 from nowcast.errors import InputError
-from nowcast.run import folder
+from nowcast.run import emphasis, folder
 from nowcast.tensors import Loader
 from nowcast.training.checkpoints.file import read
 
@@ -76,6 +76,21 @@ def test_what_was_found_is_found_again_when_a_run_is_taken_up(
         "nowcast.run.learning.emphasis.event_index", lambda *_, **__: pytest.fail("it was looked at again")
     )
     run.fit(showers, run=tmp_path / "parted", resume=True, epochs=4, progress=False)
+
+
+def test_frames_are_looked_at_within_the_memory_that_is_given(
+    showers: xr.DataArray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    look = emphasis.event_index
+
+    def noted(*arguments: Any, memory: int, **told: Any) -> Any:
+        asked.append(memory)
+        return look(*arguments, memory=memory, **told)
+
+    monkeypatch.setattr(emphasis, "event_index", noted)
+    run.fit(showers, run=tmp_path / "run", events="rain", memory="240M", **QUICK | {"epochs": 1})
+    assert asked == [60_000_000]
 
 
 def test_a_table_of_other_windows_is_made_anew(showers: xr.DataArray, tmp_path: Path) -> None:
