@@ -103,7 +103,13 @@ def match(forecasts: Mapping[str, xr.DataArray], observed: xr.DataArray) -> Matc
 
 
 def check_forecast(forecast: xr.DataArray, name: str) -> None:
-    """Refuse what is no forecast cube: other dims, times that are no times, an empty axis."""
+    """See that this is a forecast cube that can be scored.
+
+    Raises
+    ------
+    InputError
+        Other dims, times that are no times, an empty axis.
+    """
     found = tuple(forecast.dims)
     if found != FORECAST_DIMS:
         ensemble = "realization" in found
@@ -122,7 +128,13 @@ def check_forecast(forecast: xr.DataArray, name: str) -> None:
 
 
 def check_grid(forecast: xr.DataArray, observed: xr.DataArray, name: str) -> None:
-    """Refuse another number of pixels or channels, or pixels that lie elsewhere (where both cubes say where)."""
+    """See that both lie on one grid.
+
+    Raises
+    ------
+    InputError
+        Another number of pixels or channels, pixels that lie elsewhere (where both cubes say where), other channels.
+    """
     for axis in ("channel", "y", "x"):
         if forecast.sizes[axis] != observed.sizes[axis]:
             raise InputError(

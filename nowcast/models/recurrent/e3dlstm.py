@@ -35,6 +35,8 @@ class Layer(NamedTuple):
 
 
 class State(NamedTuple):
+    """Of all layers; `memory` runs through them, `frames` are the newest ones that the next is seen with."""
+
     layers: tuple[Layer, ...]
     memory: Slab | None
     frames: tuple[Tensor, ...]

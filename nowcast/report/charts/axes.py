@@ -10,7 +10,7 @@ from nowcast.report.wording import number
 
 __all__ = ["Axis", "axis"]
 
-MOST_DECADES = 7
+MOST_DECADES, MOST_STEPS = 7, 5
 SAME, TINY = 1e-7, 1e-200
 """Relative and absolute distance below which values are one."""
 
@@ -51,7 +51,6 @@ def axis(
     ceiling: float | None = None,
     marks: Sequence[tuple[float, str]] | None = None,
     log: bool = False,
-    most: int = 5,
 ) -> Axis:
     """An axis about the values.
 
@@ -77,7 +76,7 @@ def axis(
     if log:
         ticks = _decades(low, high)
         return Axis(min(low, ticks[0]), max(high, ticks[-1]), start, stop, ticks, tuple(map(number, ticks)), log=True)
-    step = _step((high - low) / most)
+    step = _step((high - low) / MOST_STEPS)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
     ticks = tuple(float(f"{index * step:.10g}") for index in range(first, last + 1))
     return Axis(ticks[0], ticks[-1], start, stop, ticks, tuple(map(number, ticks)))

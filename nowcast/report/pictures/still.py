@@ -35,10 +35,10 @@ def picture(
     path: str | os.PathLike[str],
     *,
     beside: Mapping[str, xr.DataArray] = NONE,
-    reference: int | None = None,
 ) -> None:
     """Draw truth over forecast over baselines over persistence, by lead time, in the field's usual colours, to a PNG.
 
+    Of several reference times the one is drawn at which the mean of what was observed is the highest.
     Where a baseline knows nothing, as where advection brings what lies beyond the field, the forecast is paler: it is
     not scored there.
 
@@ -50,14 +50,11 @@ def picture(
         The cube that it came from; frames that it does not hold, to within a jitter of the clock, stay blank.
     beside
         Forecast cubes of baselines by their names, on the same grid; times that they lack stay blank.
-    reference
-        Which reference time; None: the one with the highest mean of what was observed then.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    chosen = _liveliest(predicted, observed) if reference is None else reference
-    one = predicted.isel(forecast_reference_time=chosen, channel=0).load()
+    one = predicted.isel(forecast_reference_time=_liveliest(predicted, observed), channel=0).load()
     start = one["forecast_reference_time"].values
     leads = np.unique(np.linspace(0, one.sizes["lead_time"] - 1, MOST_COLUMNS).round().astype(int))
     seen = frames_seen(observed)
