@@ -113,7 +113,8 @@ def forecast(
     time = cube["time"].values[list(references)]
     # that a clip's times have no date holds for those of its forecasts
     clock = {key: value for key, value in cube["time"].attrs.items() if key == "counted_from"}
-    lead = (np.arange(1, horizon + 1) * round(step * 1e3)).astype("timedelta64[ms]").astype("timedelta64[ns]")
+    # Each is rounded, not the step: of 30 frames a second the tenth would lie a tenth of a step beside its frame.
+    lead = np.round(np.arange(1, horizon + 1) * step * 1e6).astype("timedelta64[us]").astype("timedelta64[ns]")
     coords = {key: coord for key, coord in cube.coords.items() if key != "sequence" and "time" not in coord.dims}
     if "sequence" in cube.coords and cube["sequence"].dims == ("time",):
         coords["sequence"] = ("forecast_reference_time", cube["sequence"].values[list(references)])

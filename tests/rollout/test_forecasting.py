@@ -61,6 +61,16 @@ def test_it_is_lazy_with_a_chunk_for_each_reference_time(cube: xr.DataArray) -> 
     assert len(calls) == 4
 
 
+@pytest.mark.parametrize("rate", [30, 30_000 / 1001, 240])
+def test_leads_of_a_step_that_is_no_whole_millisecond_stay_at_the_frames(cube_maker: Maker, rate: float) -> None:
+    cube = cube_maker((24, 1, 8, 8))
+    frames = np.round(np.arange(24) * 1e9 / rate).astype("timedelta64[ns]")
+    cube = cube.assign_coords(time=cube["time"].values[0] + frames)
+    result = persist(cube, [3], horizon=20)
+    apart = result["valid_time"][0].values - cube["time"].values[4:24]
+    assert np.abs(apart).max() < np.timedelta64(20, "us")
+
+
 def test_times_are_those_of_the_cube_and_leads_are_its_steps(cube: xr.DataArray) -> None:
     result = persist(cube, [4, 7])
     np.testing.assert_array_equal(result["forecast_reference_time"], cube["time"][[4, 7]])
