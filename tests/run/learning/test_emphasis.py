@@ -12,7 +12,8 @@ import xarray as xr
 
 from nowcast import run
 from nowcast.errors import InputError
-from nowcast.run import emphasis, folder
+from nowcast.run import folder
+from nowcast.run.learning import emphasis
 from nowcast.tensors import Loader
 from nowcast.training.checkpoints.file import read
 
