@@ -41,6 +41,7 @@ NO_TEST_OF_ITS_OWN = {
     "verification/adding/pixelwise.py": "through score: tests/verification/test_score.py",
     "verification/adding/structure.py": "through score: tests/verification/test_score.py",
     "writers/packing.py": "through write_cube: tests/writers/test_netcdf.py",
+    "writers/writing.py": "write_cube: tests/writers/test_netcdf.py, and every other test of the room",
 }
 
 
