@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
@@ -16,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from nowcast.errors import InputError, NowcastError, UnsafeError
+from nowcast.errors import NowcastError, UnsafeError
 from nowcast.readers.damage import damaged, reading, told
 
-__all__ = ["MOST_AT_ONCE", "attributes", "check_safe", "is_hdf5", "number", "opened", "text", "top_of"]
+__all__ = ["MOST_AT_ONCE", "attributes", "check_safe", "is_hdf5", "numbered", "opened", "top_of"]
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -58,7 +59,8 @@ def top_of(path: Path) -> tuple[str, set[str]]:
             file.id.links.iterate(
                 lambda name, info: names.add(_shown(name)) if info.type == h5py.h5l.TYPE_HARD else None, info=True
             )
-            return text(file, "Conventions") or "", names
+            conventions = _plain(file.attrs.get("Conventions", ""))
+            return conventions if isinstance(conventions, str) else "", names
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, NowcastError):
         return "", set()
 
@@ -194,61 +196,19 @@ def _shown(name: Any) -> str:
     return words if len(words) <= 200 else words[:197] + "..."
 
 
-def text(holder: Any, name: str) -> str | None:
-    """An attribute as a string, single ones of arrays too; None if it is absent.
-
-    Raises
-    ------
-    InputError
-        It is no text.
-    """
-    value = holder.attrs.get(name)
-    if value is None:
-        return None
-    single = np.asarray(value).ravel()
-    found = single[0] if single.size == 1 else value
-    if isinstance(found, bytes):
-        return found.decode("utf-8", "replace").strip("\0 ")
-    if isinstance(found, str):
-        return str(found).strip("\0 ")
-    raise _unlike(holder, name, value, "a text")
-
-
 def attributes(holder: Any) -> dict[str, Any]:
     """Attributes of a group or dataset as plain text and numbers; those of a single entry are that entry."""
-    plain: dict[str, Any] = {}
-    for name, value in holder.attrs.items():
-        single = np.asarray(value).ravel()
-        found = single[0] if single.size == 1 else value
-        plain[str(name)] = bytes(found).decode("utf-8", "replace").strip("\0 ") if isinstance(found, bytes) else found
-    return plain
+    return {str(name): _plain(value) for name, value in holder.attrs.items()}
 
 
-def number(holder: Any, name: str) -> float | None:
-    """An attribute as a number, single ones of arrays and digits in texts too; None if it is absent.
-
-    Raises
-    ------
-    InputError
-        It is no finite number.
-    """
-    value = holder.attrs.get(name)
-    if value is None:
-        return None
+def _plain(value: Any) -> Any:
     single = np.asarray(value).ravel()
-    try:
-        found = float(single[0]) if single.size == 1 else np.nan
-    except (TypeError, ValueError):
-        found = np.nan
-    if not np.isfinite(found):
-        raise _unlike(holder, name, value, "one finite number")
-    return found
+    found = single[0] if single.size == 1 else value
+    found = bytes(found).decode("utf-8", "replace") if isinstance(found, bytes) else found
+    return str(found).strip("\0 ") if isinstance(found, str) else found
 
 
-def _unlike(holder: Any, name: str, value: Any, needed: str) -> InputError:
-    return InputError(
-        f"{holder.file.filename}: the attribute {holder.name.rstrip('/')}/{name} makes no sense",
-        found=_shown(repr(value)),
-        needed=needed,
-        next_step="fetch or write it again, or leave it out",
-    )
+def numbered(group: Any, stem: str) -> list[str]:
+    """The names in a group that are the stem and a number, in the order of the numbers."""
+    names = [str(name) for name in group if re.fullmatch(rf"{stem}\d+", name)]
+    return sorted(names, key=lambda name: int(name.removeprefix(stem)))

@@ -16,7 +16,7 @@ import xarray as xr
 
 from nowcast.errors import InputError
 from nowcast.readers.damage import LONGEST_SIDE, damaged
-from nowcast.readers.formats.hdf5 import attributes, opened, top_of
+from nowcast.readers.formats.hdf5 import attributes, numbered, opened, top_of
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 from nowcast.readers.projections import grid_mapping_of, projected_axes
@@ -45,7 +45,7 @@ class KNMIReader:
             shape = int(grid["geo_number_rows"]), int(grid["geo_number_columns"])
             end, start = (_moment(str(overview[f"product_datetime_{name}"])) for name in ("end", "start"))
             minutes = float((end - start) / np.timedelta64(1, "m"))
-            images = {place: _image(path, file[place], shape, minutes) for place in _numbered(file)}
+            images = {place: _image(path, file[place], shape, minutes) for place in numbered(file, "image")}
             stamps = {place: attributes(file[place]).get("image_datetime_valid") for place in images}
             axes = projected_axes(_centres(grid, "y", "row", shape[0]), _centres(grid, "x", "column", shape[1]))
         fields: dict[str, dict[np.datetime64, str]] = {}
@@ -72,11 +72,6 @@ class KNMIReader:
             axes["start_time"] = xr.Variable(("time",), np.array([start]), {"long_name": "start of the interval"})
         attrs = {"institution": "KNMI", "product": str(overview.get("product_group_name", ""))}
         return xr.Dataset(variables, coords=axes, attrs=attrs)
-
-
-def _numbered(file: Any) -> list[str]:
-    names = [name for name in file if re.fullmatch(r"image\d+", name)]
-    return sorted(names, key=lambda name: int(name.removeprefix("image")))
 
 
 def _image(path: Path, group: Any, shape: tuple[int, int], minutes: float) -> tuple[str, dict[str, Any], np.dtype[Any]]:

@@ -17,7 +17,7 @@ import xarray as xr
 
 from nowcast.errors import InputError, NowcastWarning
 from nowcast.readers.damage import LONGEST_SIDE, damaged
-from nowcast.readers.formats.hdf5 import attributes, opened, top_of
+from nowcast.readers.formats.hdf5 import attributes, numbered, opened, top_of
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 from nowcast.readers.projections import (
@@ -120,9 +120,9 @@ class ODIMReader:
 def _images(file: Any) -> list[_Image]:
     """The fields in the order of their numbers; what a level does not say, the level above says (ODIM 2.4, 3)."""
     found = []
-    for dataset in _numbered(file, "dataset"):
+    for dataset in (file[name] for name in numbered(file, "dataset")):
         inherited = attributes(dataset["what"]) if "what" in dataset else {}
-        for data in _numbered(dataset, "data"):
+        for data in (dataset[name] for name in numbered(dataset, "data")):
             if "data" not in data:
                 continue
             said = inherited | (attributes(data["what"]) if "what" in data else {})
@@ -146,11 +146,6 @@ def _images(file: Any) -> list[_Image]:
                 )
             )
     return found
-
-
-def _numbered(group: Any, stem: str) -> list[Any]:
-    names = [name for name in group if re.fullmatch(rf"{stem}\d+", name)]
-    return [group[name] for name in sorted(names, key=lambda name: int(name[len(stem) :]))]
 
 
 def _fields(images: list[_Image], nominal: np.datetime64) -> dict[str, dict[np.datetime64, _Image]]:

@@ -15,7 +15,7 @@ import xarray as xr
 
 import nowcast
 from nowcast.errors import InputError, UnsafeError
-from nowcast.readers.formats.hdf5 import attributes, check_safe, is_hdf5, number, opened, text, top_of
+from nowcast.readers.formats.hdf5 import attributes, check_safe, is_hdf5, numbered, opened, top_of
 
 FIELD = np.arange(12.0).reshape(3, 4)
 
@@ -252,11 +252,13 @@ def test_the_top_and_its_attributes(tmp_path: Path) -> None:
         file["away"] = h5py.SoftLink("/what")
     assert top_of(path) == ("ODIM_H5/V2_0", {"what"})
     with opened(path) as file:
-        assert text(file, "array") == "KM,KM"
-        assert text(file, "absent") is None
-        assert (number(file, "size"), number(file, "digits"), number(file, "absent")) == (0.5, 17.0, None)
         plain = attributes(file)
         assert (plain["Conventions"], plain["size"], plain["three"].tolist()) == ("ODIM_H5/V2_0", 0.5, [0, 1, 2])
-    for name, read in (("three", text), ("three", number), ("endless", number)):
-        with pytest.raises(InputError, match=name), opened(path) as file:
-            read(file, name)
+        assert (plain["array"], plain["digits"]) == ("KM,KM", "17")
+
+
+def test_names_that_end_in_numbers_are_ordered_by_them(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name in ("data10", "data2", "data", "data1x", "other1"):
+            file.create_group(name)
+        assert numbered(file, "data") == ["data2", "data10"]
