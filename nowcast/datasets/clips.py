@@ -15,6 +15,7 @@ from nowcast.cube import PARTS, check
 from nowcast.errors import InputError
 from nowcast.progress import bar
 from nowcast.readers import open_cube
+from nowcast.readers.joining.kinds import equal
 from nowcast.readers.options import Options
 
 __all__ = ["Clip", "find_clips", "one_cube", "with_defaults"]
@@ -93,7 +94,7 @@ def one_cube(clips: Sequence[Clip], options: Options, *, step: float | None = No
         if all(value is not None for value in values):
             along[key] = ("time", np.repeat(values, lengths))
     kept = {key: coord for key, coord in first.coords.items() if "time" not in coord.dims}
-    attrs = {key: value for key, value in first.attrs.items() if all(c.attrs.get(key) == value for c in cubes)}
+    attrs = {key: value for key, value in first.attrs.items() if all(equal(c.attrs.get(key), value) for c in cubes)}
     cube = xr.DataArray(
         da.concatenate([each.data for each in cubes]),
         dims=first.dims,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def dataset_of(stacks: Sequence[Stack], path: Path, options: Options) -> xr.Data
     """
     named = [stack for stack in stacks if stack.name == options.variable]
     if len(stacks) > 1 and len(named) == 1:
-        stacks = [Stack(**{**vars(named[0]), "attrs": {**named[0].attrs, "name": named[0].name}})]
+        stacks = [replace(named[0], attrs={**named[0].attrs, "name": named[0].name})]
     _require_alike(stacks, path)
     first = stacks[0]
     dated = all(stack.start is not None for stack in stacks)
