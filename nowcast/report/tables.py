@@ -15,7 +15,7 @@ from rich.table import Table
 
 from nowcast.description import Description
 from nowcast.errors import printable
-from nowcast.report.wording import lead_texts, with_units
+from nowcast.report.wording import lead_texts, units_of, with_units
 
 __all__ = [
     "Column",
@@ -59,7 +59,7 @@ def score_table(scores: xr.Dataset) -> Table:
     units = str(scores.attrs.get("units", ""))
     cases = int(scores["cases"].max()) if "cases" in scores else 0
     some = "" if len(shown) == len(leads) else f" at {len(shown)} of {len(leads)} lead times"
-    events = f"; CSI, FSS (side in pixels): at thresholds in {units or 'the units of the field'}"
+    events = f"; CSI, FSS (side in pixels): at thresholds in{units_of(scores) or ' the units of the field'}"
     caption = f"*: the best of {cases} forecast(s){some}{events if 'threshold' in scores.dims else ''}"
     table = Table(
         title=escape(printable(with_units(str(scores.attrs.get("variable", "")), units))),

@@ -12,7 +12,7 @@ import xarray as xr
 from nowcast.cube import grid_step
 from nowcast.sizes import duration
 
-__all__ = ["beginning", "extent", "lead_texts", "number", "shortened", "with_units"]
+__all__ = ["beginning", "extent", "lead_texts", "number", "shortened", "units_of", "with_units"]
 
 
 def number(value: float) -> str:
@@ -30,6 +30,12 @@ def number(value: float) -> str:
 def shortened(name: str, letters: int) -> str:
     """A name of so many letters at most."""
     return name if len(name) <= letters else name[: letters - 1] + "…"
+
+
+def units_of(scores: xr.Dataset) -> str:
+    """The field's units after a space; nothing where it has none."""
+    units = str(scores.attrs.get("units", ""))
+    return "" if units in ("", "1") else f" {units}"
 
 
 def with_units(name: str, units: str) -> str:

@@ -71,6 +71,13 @@ def test_the_best_has_a_star_whether_high_or_low_is_good() -> None:
     assert "*" not in "".join(cell for row in alike for cell in row), "where all are alike none is the best"
 
 
+def test_what_is_a_share_has_no_units(blob: Maker, forecast_of: Maker) -> None:
+    cube = blob().assign_attrs(units="1")
+    table = report.score_table(score({"model": forecast_of(cube)}, cube, thresholds=[1.0], scales=[1]))
+    assert table.title == "rain_rate"
+    assert str(table.caption).endswith("at thresholds in the units of the field")
+
+
 def test_scores_that_do_not_exist_are_a_dash() -> None:
     text = printed(report.score_table(two_forecasters([[np.nan], [0.123456]], "1.5s")))
     assert rows_of(text) == [

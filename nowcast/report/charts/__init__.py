@@ -15,7 +15,6 @@ from nowcast.report.charts.figures import (
     scale_figures,
     skill_figures,
     style_of,
-    units_of,
 )
 from nowcast.report.charts.learning import learning_figure
 from nowcast.report.charts.splitting import moment, split_line, split_told
@@ -36,5 +35,4 @@ __all__ = [
     "split_line",
     "split_told",
     "style_of",
-    "units_of",
 ]

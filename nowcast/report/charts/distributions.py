@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from nowcast.report.charts.chart import Series, chart
-from nowcast.report.charts.figures import Figure, clock, floats, levels_of, style_of, units_of
-from nowcast.report.wording import number
+from nowcast.report.charts.figures import Figure, clock, floats, levels_of, style_of
+from nowcast.report.wording import number, units_of
 
 __all__ = ["probability_figures", "spectrum_figures"]
 

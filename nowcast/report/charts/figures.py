@@ -10,7 +10,7 @@ import xarray as xr
 
 from nowcast.report.charts.chart import Series, chart
 from nowcast.report.markup import Markup
-from nowcast.report.wording import number, shortened, with_units
+from nowcast.report.wording import number, shortened, units_of, with_units
 from nowcast.verification import HIGHER, LOWER
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     "scale_figures",
     "skill_figures",
     "style_of",
-    "units_of",
 ]
 
 KNOWN = {"persistence": 1, "advection": 2, "climatology": 3, "pysteps": 4}
@@ -276,12 +275,6 @@ def floats(values: xr.DataArray) -> list[float]:
 
 def _squared(units: str) -> str:
     return units if units in ("", "1") else f"({units})²" if " " in units else f"{units}²"
-
-
-def units_of(scores: xr.Dataset) -> str:
-    """The field's units after a space; nothing where it has none."""
-    units = str(scores.attrs.get("units", ""))
-    return "" if units in ("", "1") else f" {units}"
 
 
 def _capital(text: str) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.report.markup import Markup, joined, tag
-from nowcast.report.wording import lead_texts, number, with_units
+from nowcast.report.wording import lead_texts, number, units_of, with_units
 from nowcast.verification import HIGHER, LOWER
 
 __all__ = ["number_tables", "score_sources"]
@@ -46,9 +46,8 @@ def score_sources(scores: xr.Dataset) -> Markup:
 
 def _caption(name: str, one: xr.DataArray, scores: xr.Dataset, rest: list[str]) -> str:
     text = with_units(name, str(one.attrs.get("units", "")))
-    field = str(scores.attrs.get("units", ""))
     if "threshold" in rest:
-        text += f", ≥ {number(float(one['threshold']))} {field}".rstrip()
+        text += f", ≥ {number(float(one['threshold']))}{units_of(scores)}"
     if "scale" in rest:
         text += f", {int(one['scale'])} px"
     return text

@@ -27,13 +27,12 @@ from nowcast.report.charts import (
     split_line,
     split_told,
     style_of,
-    units_of,
 )
 from nowcast.report.known import Known, Part, sentences
 from nowcast.report.markup import Markup, tag
 from nowcast.report.pages.numbers import number_tables, score_sources
 from nowcast.report.pictures.film import MOST_BYTES, Film, palette_of
-from nowcast.report.wording import number, with_units
+from nowcast.report.wording import number, units_of, with_units
 from nowcast.verification.verdict import main_threshold
 
 __all__ = ["page"]
@@ -249,7 +248,7 @@ def _numbers(parts: Sequence[Part], first: xr.Dataset) -> Markup:
         if "threshold" in scores.coords:
             levels = ", ".join(number(float(level)) for level in scores["threshold"].values)
             rule = str(scores.attrs.get("thresholds_source", ""))
-            text = f"Thresholds{of}: {levels} {scores.attrs.get('units', '')}"
+            text = f"Thresholds{of}: {levels}{units_of(scores)}"
             found.append(tag("p", text + (f" ({rule})." if rule else ".")))
         found.append(tag("details", tag("summary", "All numbers" + of), number_tables(scores)))
     sources = score_sources(first)

@@ -128,6 +128,13 @@ def test_its_head_has_the_csi_that_the_verdict_is_of(made_scores: Maker, levels:
     assert f"CSI ≥ {main} mm h-1 " in text.split("<header")[1].split('class="keys"')[0], "the verdict's"
 
 
+def test_what_is_a_share_has_thresholds_without_units(made_scores: Maker) -> None:
+    text = page("A run", [Part(made_scores().assign_attrs(units="1", thresholds_source="given"))])
+    assert "<p>Thresholds: 0.1, 1, 5 (given).</p>" in text
+    assert "<caption>csi, ≥ 5</caption>" in text
+    assert "≥ 5 1" not in text
+
+
 def test_several_cubes_follow_one_another(made_scores: Maker) -> None:
     text = page("Two", [Part(made_scores(), AUDIT), Part(made_scores("mse"), AUDIT)])
     assert "Errors by lead time, cube 1" in text
