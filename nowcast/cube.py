@@ -24,6 +24,7 @@ __all__ = [
     "DATASET_PREFIX",
     "DIMS",
     "FORECAST_DIMS",
+    "FROM_THE_TOP",
     "PARTS",
     "STEP_TOLERANCE",
     "Gap",
@@ -54,6 +55,9 @@ COLOURS = ("red", "green", "blue")
 FORECAST_DIMS = ("forecast_reference_time", "lead_time", "channel", "y", "x")
 
 PARTS = ("training", "validation", "test")
+
+FROM_THE_TOP = "from the top"
+"""How the long name of a coordinate of rows ends that counts from a picture's first row, wherever north is."""
 
 _MAP_AXES = {"y": ("projection_y_coordinate", "latitude"), "x": ("projection_x_coordinate", "longitude")}
 _MAP_UNITS = re.compile(r"m|km|rad|radians?|degrees?(_(north|east|N|E))?")
@@ -278,7 +282,9 @@ def upright(cube: xr.DataArray) -> tuple[slice, slice]:
     for axis, falls in (("y", True), ("x", False)):
         for name, coord in cube.coords.items():
             told = str(coord.attrs.get("standard_name", "")).removeprefix("grid_")
-            by_units = name == axis and not told and _MAP_UNITS.fullmatch(str(coord.attrs.get("units", "")))
+            picture = str(coord.attrs.get("long_name", "")).endswith(FROM_THE_TOP)
+            named = name == axis and not told and not picture
+            by_units = named and _MAP_UNITS.fullmatch(str(coord.attrs.get("units", "")))
             if axis not in coord.dims or not (told in _MAP_AXES[axis] or by_units) or coord.sizes[axis] < 2:
                 continue
             values = coord.mean([dim for dim in coord.dims if dim != axis]).values

@@ -77,6 +77,8 @@ class _Event:
 def sevir(folder: Path, options: Options) -> xr.DataArray:
     """All events of one type of image as sequences, by time, with their true times; lazy, an event to a chunk.
 
+    Rows run from south to north, as the authors' own plots have them.
+
     Coordinates along time: `sequence` (the event's id) and `part`; 13 frames in and 12 out are suggested.
 
     Raises

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from nowcast.cube import FROM_THE_TOP
+
 __all__ = ["FIRST_FRAME", "counted", "rows_and_columns"]
 
 FIRST_FRAME = "first frame"
@@ -24,5 +26,5 @@ def rows_and_columns(rows: int, columns: int) -> dict[str, xr.Variable]:
     """Coordinates `y` and `x` that count from the upper left corner."""
     return {
         name: xr.Variable((name,), np.arange(length), {"units": "1", "long_name": words})
-        for name, length, words in (("y", rows, "row from the top"), ("x", columns, "column from the left"))
+        for name, length, words in (("y", rows, f"row {FROM_THE_TOP}"), ("x", columns, "column from the left"))
     }

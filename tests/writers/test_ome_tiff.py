@@ -8,7 +8,7 @@ import pytest
 import tifffile
 import xarray as xr
 
-from nowcast.cube import time_step
+from nowcast.cube import time_step, upright
 from nowcast.errors import InputError
 from nowcast.readers import open_cube
 from nowcast.writers import require_writable, write_cube, write_dataset
@@ -136,3 +136,10 @@ def test_progress_and_place(cells: xr.DataArray, tmp_path: Path) -> None:
         write_dataset(xr.Dataset({"a": 1}), tmp_path / "c.tif")
     with pytest.raises(InputError):
         write_cube(cells.isel(channel=0), tmp_path / "a.tif")
+
+
+def test_a_map_is_upright_in_it_and_out_of_it(cube: xr.DataArray, tmp_path: Path) -> None:
+    rows = upright(cube)[0]
+    again = open_cube(write_cube(cube, tmp_path / "a.ome.tif"))
+    assert again["y"].attrs["units"] == "m"
+    np.testing.assert_array_equal(again.values[:, :, upright(again)[0]], cube.values[:, :, rows])

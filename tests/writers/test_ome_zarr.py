@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 import zarr
 
-from nowcast.cube import time_step
+from nowcast.cube import time_step, upright
 from nowcast.errors import InputError
 from nowcast.readers import open_cube
 from nowcast.writers import write_cube, write_dataset
@@ -148,3 +148,10 @@ def test_progress_place_and_what_it_is_not_for(cells: xr.DataArray, tmp_path: Pa
     (tmp_path / "c.ome.zarr").mkdir()
     with pytest.raises(InputError, match="in the way"):
         write_cube(cells, tmp_path / "c.ome.zarr")
+
+
+def test_a_map_is_upright_in_it_and_out_of_it(cube: xr.DataArray, tmp_path: Path) -> None:
+    rows = upright(cube)[0]
+    again = open_cube(write_cube(cube, tmp_path / "a.ome.zarr"))
+    assert again["y"].attrs["units"] == "m"
+    np.testing.assert_array_equal(again.values[:, :, upright(again)[0]], cube.values[:, :, rows])

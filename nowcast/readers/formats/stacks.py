@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from nowcast.cube import FROM_THE_TOP
 from nowcast.errors import InputError
 from nowcast.readers.counting import counted, rows_and_columns
 from nowcast.readers.options import Options
@@ -153,7 +154,10 @@ def _side(stack: Stack, axis: int, options: Options) -> xr.Variable:
         told = length_in_um(given[0], given[1] or "um")
     if told is None:
         return rows_and_columns(*stack.data.shape[2:])[name]
-    return xr.Variable((name,), stack.corner[axis] + np.arange(length) * told[0], {"units": told[1]})
+    attrs = {"units": told[1]}
+    if told[1] != "um":  # by metres alone it would be taken for a map's axis, which rises to the north
+        attrs["long_name"] = f"distance {FROM_THE_TOP if axis == 0 else 'from the left'}"
+    return xr.Variable((name,), stack.corner[axis] + np.arange(length) * told[0], attrs)
 
 
 def _distinct(names: list[str]) -> list[str]:
