@@ -8,7 +8,7 @@ import xarray as xr
 
 from nowcast.cube import FROM_THE_TOP
 
-__all__ = ["FIRST_FRAME", "counted", "rows_and_columns"]
+__all__ = ["FIRST_FRAME", "along", "counted", "rows_and_columns"]
 
 FIRST_FRAME = "first frame"
 """The value of a time axis' attribute `counted_from` where a file tells only the step: then its times are 1970's."""
@@ -22,9 +22,25 @@ def counted(frames: int, seconds: float, start: pd.Timestamp | None = None) -> x
     return xr.Variable(("time",), first + steps, attrs)
 
 
-def rows_and_columns(rows: int, columns: int) -> dict[str, xr.Variable]:
-    """Coordinates `y` and `x` that count from the upper left corner."""
-    return {
-        name: xr.Variable((name,), np.arange(length), {"units": "1", "long_name": words})
-        for name, length, words in (("y", rows, f"row {FROM_THE_TOP}"), ("x", columns, "column from the left"))
-    }
+def rows_and_columns(rows: int, columns: int, pixel: tuple[float, str] | None = None) -> dict[str, xr.Variable]:
+    """Coordinates `y` and `x` from the upper left corner: numbers, or distances where a pixel's side is known."""
+    return {"y": along("y", rows, pixel), "x": along("x", columns, pixel)}
+
+
+def along(axis: str, length: int, pixel: tuple[float, str] | None, *, first: float = 0.0) -> xr.Variable:
+    """The coordinate `y` or `x` of so many rows or columns.
+
+    Parameters
+    ----------
+    pixel
+        Length of a side and its unit; None: they are numbered.
+    first
+        The coordinate of the first, in that unit.
+    """
+    what, where = ("row", FROM_THE_TOP) if axis == "y" else ("column", "from the left")
+    if pixel is None:
+        return xr.Variable((axis,), np.arange(length), {"units": "1", "long_name": f"{what} {where}"})
+    side, units = pixel
+    # by metres alone it would be taken for a map's axis, which rises to the north
+    attrs = {"units": units} | ({} if units == "um" else {"long_name": f"distance {where}"})
+    return xr.Variable((axis,), first + np.arange(length) * side, attrs)

@@ -165,7 +165,7 @@ class Options:
 
 
 _NUMBER = re.compile(r"[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?", re.IGNORECASE)
-_LENGTH = re.compile(r"([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(nm|um|µm|micron|mm|cm|m|km|degrees|)", re.IGNORECASE)
+_LENGTH = re.compile(r"([0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*(nm|um|µm|micron|mm|cm|m|km|)", re.IGNORECASE)
 _CROP = re.compile(r"(\d*):(\d*),(\d*):(\d*)")
 _SIZE = re.compile(r"(\d+)(?:[x×,](\d+))?")
 

@@ -75,6 +75,7 @@ def test_times_are_brought_to_utc() -> None:
         (Options(time_step="0"), "step_seconds", "--time-step"),
         (Options(pixel_size="wide"), "pixel", "--pixel-size"),
         (Options(pixel_size="0um"), "pixel", "--pixel-size"),
+        (Options(pixel_size="0.1degrees"), "pixel", "--pixel-size"),
         (Options(crop="1:2"), "window", "--crop"),
         (Options(size="0x8"), "shape", "--size"),
         (Options(size="big"), "shape", "--size"),

@@ -10,9 +10,10 @@ import numpy as np
 import xarray as xr
 
 from nowcast.errors import InputError
-from nowcast.readers.counting import counted
+from nowcast.readers.counting import counted, rows_and_columns
 from nowcast.readers.damage import LONGEST_SIDE, reading
 from nowcast.readers.formats.colours import colour_table
+from nowcast.readers.formats.stacks import pixel_of
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 
@@ -43,15 +44,17 @@ class GIFReader:
             raise InputError(f"{path}: a GIF without palette", found=f"{mode}, {columns} x {rows}", needed="indices")
         load = partial(_load, path, table.values)
         values = lazily(path, load, frames=frames, shape=(rows, columns), dtype="float32")
+        pixel = pixel_of(options)
+        coords: dict[str, xr.Variable] = {} if pixel is None else rows_and_columns(rows, columns, pixel)
         if frames == 1:
-            return xr.Dataset({table.name: (("y", "x"), values[0], table.attrs)})
+            return xr.Dataset({table.name: (("y", "x"), values[0], table.attrs)}, coords=coords)
         step = options.step_seconds() or seconds
         if not step:
             raise InputError(
                 f"{path}: nothing says how far apart its {frames} frames are", next_step="--time-step 5min"
             )
-        time = counted(frames, step, options.first_moment())
-        return xr.Dataset({table.name: (("time", "y", "x"), values, table.attrs)}, coords={"time": time})
+        coords["time"] = counted(frames, step, options.first_moment())
+        return xr.Dataset({table.name: (("time", "y", "x"), values, table.attrs)}, coords=coords)
 
 
 def _picture(path: Path) -> Any:

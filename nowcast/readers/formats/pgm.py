@@ -16,7 +16,9 @@ import numpy as np
 import xarray as xr
 
 from nowcast.errors import InputError
+from nowcast.readers.counting import rows_and_columns
 from nowcast.readers.damage import LONGEST_SIDE, damaged
+from nowcast.readers.formats.stacks import pixel_of
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 from nowcast.readers.projections import centres, grid_mapping_of, projected, projected_axes
@@ -62,7 +64,9 @@ class PGMReader:
         shape = (header.rows, header.columns)
         values = lazily(path, partial(_load, path, header), frames=1, shape=shape, dtype=dtype)[0]
         said = header.comments
-        coords = _axes(path, header)
+        coords, pixel = _axes(path, header), pixel_of(options)
+        if not coords and pixel is not None:
+            coords = rows_and_columns(header.rows, header.columns, pixel)
         if "obstime" in said:
             coords["time"] = xr.Variable((), _moment(path, said["obstime"]), {"standard_name": "time"})
         mapping = {"grid_mapping": "crs"} if "crs" in coords else {}

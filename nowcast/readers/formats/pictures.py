@@ -16,6 +16,7 @@ from nowcast.cube import COLOURS
 from nowcast.errors import InputError, UnsafeError
 from nowcast.readers.counting import rows_and_columns
 from nowcast.readers.damage import damaged, told
+from nowcast.readers.formats.stacks import pixel_of
 from nowcast.readers.lazy import lazily
 from nowcast.readers.options import Options
 
@@ -64,7 +65,7 @@ class PicturesReader:
         data = lazily(path, _Load(path, options.rgb), frames=1, shape=shape, dtype=dtype)[0]
         name, told = ("colour", "level of a colour") if options.rgb else ("grey", "grey level")
         dims = ("y", "x", "channel") if options.rgb else ("y", "x")
-        coords: dict[str, Any] = dict(rows_and_columns(height, width))
+        coords: dict[str, Any] = dict(rows_and_columns(height, width, pixel_of(options)))
         if options.rgb:
             coords["channel"] = ("channel", list(COLOURS))
         return xr.Dataset(

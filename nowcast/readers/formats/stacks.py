@@ -13,12 +13,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from nowcast.cube import FROM_THE_TOP
 from nowcast.errors import InputError
-from nowcast.readers.counting import counted, rows_and_columns
+from nowcast.readers.counting import along, counted
 from nowcast.readers.options import Options
 
-__all__ = ["LUMA", "Stack", "dataset_of", "in_seconds", "length_in_um", "planes_of", "reduced_dtype"]
+__all__ = ["LUMA", "Stack", "dataset_of", "in_seconds", "length_in_um", "pixel_of", "planes_of", "reduced_dtype"]
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of red, green and blue in their grey: ITU-R BT.601."""
@@ -146,18 +145,14 @@ def _times(stack: Stack, path: Path, options: Options, dated: bool) -> xr.Variab
 
 
 def _side(stack: Stack, axis: int, options: Options) -> xr.Variable:
-    name = "yx"[axis]
-    length = stack.data.shape[2 + axis]
-    told = stack.pixel[axis] if stack.pixel else None
+    told = stack.pixel[axis] if stack.pixel else pixel_of(options)
+    return along("yx"[axis], stack.data.shape[2 + axis], told, first=stack.corner[axis])
+
+
+def pixel_of(options: Options) -> tuple[float, str] | None:
+    """The side of a pixel that the user says, in um (also where no unit is said), m or km; None if nothing is said."""
     given = options.pixel()
-    if told is None and given is not None:
-        told = length_in_um(given[0], given[1] or "um")
-    if told is None:
-        return rows_and_columns(*stack.data.shape[2:])[name]
-    attrs = {"units": told[1]}
-    if told[1] != "um":  # by metres alone it would be taken for a map's axis, which rises to the north
-        attrs["long_name"] = f"distance {FROM_THE_TOP if axis == 0 else 'from the left'}"
-    return xr.Variable((name,), stack.corner[axis] + np.arange(length) * told[0], attrs)
+    return None if given is None else length_in_um(given[0], given[1] or "um")
 
 
 def _distinct(names: list[str]) -> list[str]:

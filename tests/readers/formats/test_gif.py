@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from nowcast import open_cube
+from nowcast.cube import grid_step
 from nowcast.errors import InputError
 
 CODES = np.array([[0, 1, 2, 100], [150, 250, 251, 255]], dtype="uint8")
@@ -71,3 +72,9 @@ def test_the_real_composites(shared_data: Path) -> None:
     times = cube["time"].values
     assert [str(times[0])[:16], str(times[-1])[:16]] == ["2016-07-11T20:45", "2016-07-12T00:00"]
     assert set(np.diff(times).tolist()) == {300_000_000_000}
+
+
+def test_the_size_of_a_pixel_can_be_said(tmp_path: Path) -> None:
+    picture(CODES).save(tmp_path / "r_202605011200.gif", optimize=False)
+    cube = open_cube(tmp_path / "r_202605011200.gif", colour_table="meteoswiss", pixel_size="1km")
+    assert grid_step(cube) == {"y": 1, "x": 1, "units": "km", "y_rises": True, "x_rises": True}

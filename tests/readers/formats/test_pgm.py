@@ -75,6 +75,8 @@ def test_plain_grey_levels_are_not_stretched(tmp_path: Path) -> None:
     cube = open_cube(path)
     np.testing.assert_array_equal(cube.values[0, 0], values)
     assert cube.attrs["time_source"] == "file name"
+    assert "x" not in cube.coords
+    assert open_cube(path, pixel_size="1km")["x"].attrs["units"] == "km"
     assert cube["time"].dt.strftime("%H:%M").values.tolist() == ["10:45"]
 
 

@@ -95,3 +95,10 @@ def test_other_files_are_not_pictures(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"GIF89a")
     assert not PicturesReader().recognises(tmp_path / "a.png")
     assert not PicturesReader().recognises(tmp_path)
+
+
+def test_the_size_of_a_pixel_can_be_said(tmp_path: Path) -> None:
+    Image.fromarray(LEVELS).save(tmp_path / "a.png")
+    field = opened(tmp_path / "a.png", pixel_size="250nm")["grey"]
+    assert field["y"].values[:3].tolist() == [0, 0.25, 0.5]
+    assert field["x"].attrs["units"] == "um"

@@ -18,6 +18,7 @@ from nowcast.cube import COLOURS
 from nowcast.errors import InputError, NowcastWarning, UnsafeError
 from nowcast.readers.counting import counted, rows_and_columns
 from nowcast.readers.damage import damaged
+from nowcast.readers.formats.stacks import pixel_of
 from nowcast.readers.formats.video.containers import container_of, stated_bytes
 from nowcast.readers.formats.video.decoding import REPAIR, decoded, is_sound, opened
 from nowcast.readers.formats.video.ffv1 import checksums_hold
@@ -81,7 +82,7 @@ class VideoReader:
             attrs["absent_frames"] = clip.lost
         dims = ("time", "y", "x", "channel") if options.rgb else ("time", "y", "x")
         time = counted(clip.frames, step, options.first_moment())
-        coords: dict[str, Any] = {"time": time, **rows_and_columns(*clip.size)}
+        coords: dict[str, Any] = {"time": time, **rows_and_columns(*clip.size, pixel_of(options))}
         if options.rgb:
             coords["channel"] = ("channel", list(COLOURS))
         return xr.Dataset({name: (dims, data, attrs)}, coords=coords, attrs={"video_codec": clip.codec})
