@@ -16,7 +16,6 @@ import numpy as np
 import xarray as xr
 
 from nowcast.errors import InputError, MachineError
-from nowcast.readers.counting import counted
 from nowcast.readers.damage import damaged, parsing
 from nowcast.readers.formats.tiff.pages import is_tiff, pages_of
 from nowcast.readers.formats.tiff.planes import opened
@@ -95,8 +94,6 @@ class GeoTIFFReader:
             y_, m, d, hour, minute, second = (part or "00" for part in found.groups())
             coords["time"] = xr.Variable((), np.datetime64(f"{y_}-{m}-{d}T{hour}:{minute}:{second}", "ns"))
             coords["time"].attrs["standard_name"] = "time"
-        elif options.first_moment() is not None:
-            coords["time"] = counted(1, 1.0, options.first_moment()).isel(time=0)
         return xr.Dataset({name: (dims, values, attrs)}, coords=coords)
 
 

@@ -120,3 +120,14 @@ def test_the_time_is_the_one_that_is_a_time(tmp_path: Path) -> None:
     )
     cube = open_cube(write(tmp_path / "a.tif", more=[(42112, "s", 0, text, True)]))
     assert str(cube["time"].values[0])[:16] == "2026-05-01T12:05"
+
+
+def test_a_series_without_times_begins_when_one_says(tmp_path: Path) -> None:
+    for number in range(3):
+        write(tmp_path / f"r{number}.tif")
+    cube = open_cube(tmp_path, start_time="2026-05-01T12:00", time_step="5min")
+    assert cube["time"].dt.strftime("%H:%M").values.tolist() == ["12:00", "12:05", "12:10"]
+    alone = open_cube(tmp_path / "r0.tif", start_time="2026-05-01T12:00")
+    assert str(alone["time"].values[0])[:16] == "2026-05-01T12:00"
+    named = open_cube(write(tmp_path / "r_202605011300.tif"), start_time="2026-05-01T12:00")
+    assert str(named["time"].values[0])[:16] == "2026-05-01T13:00"
