@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from nowcast.errors import InputError
@@ -36,15 +37,17 @@ def timed(
 
 
 def stated(array: xr.DataArray, dataset: xr.Dataset, label: str, options: Options, place: Place | None) -> xr.DataArray:
-    """The array with times, of a time axis without any."""
+    """The array with times, of a time axis without any; what the file says goes before what the options say."""
     found = stated_time(dict(array.attrs), {str(key): value for key, value in dataset.attrs.items()})
     told = f"attribute {found[1]}" if found else "file name"
     moment = found[0] if found else name_time(Path(label).name)
     step, start, frames = options.step_seconds(), options.first_moment(), array.sizes["time"]
-    if moment is None and step is not None and (frames > 1 or place is not None):
+    if step is not None and (frames > 1 or (moment is None and place is not None)):
         first = 0 if place is None or frames > 1 else _number(place)
-        axis = counted(first + frames, step, start)[first:]
-        return array.assign_coords(time=axis).assign_attrs(time_source="--time-step and the order of the frames")
+        begun = None if moment is None or "end" in told else pd.Timestamp(moment)
+        axis = counted(first + frames, step, start if begun is None else begun)[first:]
+        order = "--time-step and the order of the frames" + (f", from the time of the {told}" if begun else "")
+        return array.assign_coords(time=axis).assign_attrs(time_source=order)
     if moment is None and frames == 1 and place is None and start is not None:
         moment, told = start.to_datetime64().astype("datetime64[ns]"), "--start-time"
     if moment is None or frames != 1:

@@ -192,3 +192,21 @@ def test_seviri_keeps_its_odd_directions_and_chunks(shared_data: Path) -> None:
     assert cube["y"].values[0] < cube["y"].values[-1]
     assert cube["x"].values[0] > cube["x"].values[-1]
     assert cube["x_osgb"].dims == ("y", "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "attrs", "first"),
+    [
+        ("rain_202605011200.nc", {}, "2026-05-01T12:00"),
+        ("rain.nc", {"time_coverage_start": "2026-05-01T13:00Z"}, "2026-05-01T13:00"),
+        ("rain.nc", {"time_coverage_end": "2026-05-01T14:00Z"}, "2020-01-01T00:00"),
+        ("rain.nc", {}, "2020-01-01T00:00"),
+    ],
+)
+def test_frames_of_a_known_step_begin_when_the_file_says(name: str, attrs: dict[str, str], first: str) -> None:
+    dataset = gridded(shape=(3, 3, 4), time=("time", [0, 1, 2])).drop_vars("time").assign_attrs(attrs)
+    cube = as_cube(dataset, f"/data/{name}", Options(time_step="5min", start_time="2020-01-01"))
+    assert cube["time"].values.tolist() == [
+        (np.datetime64(first, "ns") + np.timedelta64(5 * number, "m")).astype(int) for number in range(3)
+    ]
+    assert "counted_from" not in cube["time"].attrs
