@@ -158,7 +158,7 @@ def beside(forecast: xr.DataArray | xr.Dataset, observed: xr.DataArray) -> Anima
     leads = np.concatenate([[np.timedelta64(0, "ns")], field["lead_time"].values])
     told = f"{_name(field)}: {model} from {start}, beside what was observed and persistence"
     stacks = {name: np.stack(frames) for name, frames in panels.items()}
-    return _animation(stacks, leads, field, [f"{stamps[0].rsplit('+', 1)[0]}+0 min", *stamps], told, SLOW)
+    return _animation(stacks, leads, field, [start, *stamps], told, SLOW)
 
 
 def _seen(field: xr.DataArray) -> xr.DataArray:
