@@ -138,6 +138,7 @@ def check(cube: xr.DataArray) -> xr.DataArray:
             f"{label(cube)}: times are not dates of the standard calendar",
             found=f"{type(time.flat[0]).__name__} ({time.flat[0]})",
             needed="datetime64 (a CF time in the standard or proleptic Gregorian calendar)",
+            next_step="give them dates with xarray: cube.assign_coords(time=pandas.to_datetime(...))",
         )
     if np.isnat(time).any():
         raise InputError(f"{label(cube)}: frame {int(np.isnat(time).argmax())} has no time", found="NaT")

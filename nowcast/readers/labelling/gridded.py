@@ -172,5 +172,10 @@ def _decoded_time(name: str, coord: xr.Variable, field: Field, label: str) -> xr
 
 
 def _along(coords: dict[str, xr.Variable], dim: str, role: str, known: dict[str, str]) -> str | None:
-    """The one-dimensional coordinate along a dim without its own that means the same."""
-    return next((name for name, coord in coords.items() if coord.dims == (dim,) and known.get(name) == role), None)
+    """The one-dimensional coordinate along a dim without its own that means the same, or holds the only moments."""
+    along = [name for name, coord in coords.items() if coord.dims == (dim,)]
+    meant = [name for name in along if known.get(name) == role]
+    moments = [name for name in along if coords[name].dtype.kind == "M"]
+    if not meant and role == "time" and len(moments) == 1:
+        return moments[0]
+    return meant[0] if meant else None

@@ -53,6 +53,20 @@ def test_times_along_an_unnamed_dim_become_its_coordinate() -> None:
     assert cube.attrs["source_dims"] == "time=record y=y x=x"
 
 
+def test_the_only_moments_along_the_axis_are_its_times_as_in_wrf() -> None:
+    minutes = {"units": "minutes since 2020-01-01 00:00:00", "description": "minutes since the start"}
+    dataset = gridded(
+        ("Time", "south_north", "west_east"),
+        XTIME=("Time", np.array([0, 60], "f4"), minutes),
+        Times=("Time", np.array(["2020-01-01_00:00:00", "2020-01-01_01:00:00"], "S19")),
+    )
+    cube = as_cube(dataset, "file", Options())
+    assert cube["time"].dt.strftime("%H:%M").values.tolist() == ["00:00", "01:00"]
+    other = dataset.assign_coords(end=("Time", np.array([60, 120], "f4"), minutes))
+    with pytest.raises(InputError, match="nothing says when"):
+        as_cube(other, "file", Options())
+
+
 def test_sequence_scalars_and_fields_of_coordinates_are_kept() -> None:
     dataset = gridded(
         sequence=("time", [0, 1]), height=((), 2.0, {"units": "km"}), lat=(("y", "x"), np.ones((3, 4)))
