@@ -10,7 +10,7 @@ from __future__ import annotations
 from nowcast.cube import PARTS
 from nowcast.windows.blocks import Block, BlockPlan, ChunkEdges, group_windows, plan_blocks
 from nowcast.windows.choosing import ENOUGH_STARTS, LEAST_CONTEXT, choose
-from nowcast.windows.events import by_events
+from nowcast.windows.events import by_events, share_hours
 from nowcast.windows.joining import JoinedBlocks
 from nowcast.windows.order import EpochOrder, Step
 from nowcast.windows.parts import BY_EVENT, BY_PUBLISHER, BY_SEQUENCE, BY_TIME, Split
@@ -45,6 +45,7 @@ __all__ = [
     "group_windows",
     "plan",
     "plan_blocks",
+    "share_hours",
     "split",
     "starts_of",
     "tiles",

@@ -12,7 +12,7 @@ from nowcast.errors import InputError
 from nowcast.windows.parts import BY_EVENT, FRACTIONS, Split, Stretches
 from nowcast.windows.time_blocks import two_blocks
 
-__all__ = ["Event", "by_events", "events"]
+__all__ = ["Event", "by_events", "events", "share_hours"]
 
 Event = tuple[tuple[int, Run], ...]
 """Runs that belong together, each with the number of its cube."""
@@ -112,6 +112,35 @@ def by_events(
         )
         for number in range(len(cubes))
     ]
+
+
+def share_hours(cubes: Sequence[xr.DataArray], splits: Sequence[Split]) -> bool:
+    """Whether one cube is trained on in hours in which another is validated or tested on.
+
+    So it may be where each is cut on its own; cubes whose times only count frames have no hours.
+    """
+    dated = [
+        (cube["time"].values, split)
+        for cube, split in zip(cubes, splits, strict=True)
+        if "counted_from" not in cube["time"].attrs
+    ]
+    learnt = [_ends(time, split.training) for time, split in dated]
+    held = [_ends(time, (*split.validation, *split.test)) for time, split in dated]
+    return any(
+        _meet(mine, theirs) for one, mine in enumerate(learnt) for other, theirs in enumerate(held) if one != other
+    )
+
+
+def _ends(time: np.ndarray, runs: Stretches) -> tuple[np.ndarray, np.ndarray]:
+    """First and last times of runs."""
+    return time[[run.start for run in runs]], time[[run.stop - 1 for run in runs]]
+
+
+def _meet(ours: tuple[np.ndarray, np.ndarray], theirs: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Whether any of our spans has a moment in common with any of theirs: more have begun by its end than were over."""
+    begun = np.searchsorted(np.sort(theirs[0]), ours[1], side="right")
+    over = np.searchsorted(np.sort(theirs[1]), ours[0], side="left")
+    return bool((begun > over).any())
 
 
 def _place(each: tuple[int, Run]) -> tuple[int, int]:

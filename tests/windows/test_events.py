@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nowcast.cube import Run
 from nowcast.errors import InputError
-from nowcast.windows import BY_EVENT, PARTS, Split, by_events
+from nowcast.windows import BY_EVENT, PARTS, Split, by_events, share_hours
 from nowcast.windows.events import events
 
 MINUTE = np.timedelta64(60, "s")
@@ -121,3 +121,27 @@ def test_no_two_parts_come_nearer_than_an_embargo_in_true_time(
         if len(shown[other]):
             apart = np.abs(shown[one][:, None] - shown[other][None]).min()
             assert apart > (window + more) * MINUTE
+
+
+def parted(cube: xr.DataArray, at: int) -> Split:
+    """Up to a frame for training; the rest is the test part."""
+    return Split((Run(0, at),), (), (Run(at, cube.sizes["time"]),), 0)
+
+
+@given(st.integers(-60, 60), st.integers(1, 29), st.integers(1, 19))
+def test_hours_that_one_learns_of_and_another_is_tested_on_are_seen(later: int, first: int, second: int) -> None:
+    one, other = dated((100, 30)), dated((100 + later, 20))
+    parts = parted(one, first), parted(other, second)
+    hours = [
+        {name: set(cube["time"].values[split.frames(name)].tolist()) for name in PARTS}
+        for cube, split in zip((one, other), parts, strict=True)
+    ]
+    shared = (hours[0]["training"] & hours[1]["test"]) | (hours[1]["training"] & hours[0]["test"])
+    assert share_hours([one, other], parts) == bool(shared)
+
+
+def test_what_has_no_hours_and_a_cube_by_itself_share_none() -> None:
+    assert not share_hours([counted(20), dated((0, 20))], [parted(counted(20), 10), parted(dated((0, 20)), 10)])
+    assert not share_hours([dated((0, 20))], [parted(dated((0, 20)), 10)])
+    nothing = Split((), (), (), 0)
+    assert not share_hours([dated((0, 20)), dated((0, 20))], [nothing, parted(dated((0, 20)), 10)])

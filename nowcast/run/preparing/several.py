@@ -18,7 +18,7 @@ from nowcast.run.preparing.modelling import chances, network, patch_for
 from nowcast.run.preparing.prepared import Prepared, prepare
 from nowcast.scaling import Scaler, Statistics
 from nowcast.timeline import with_absent_frames
-from nowcast.windows import Split
+from nowcast.windows import Split, share_hours
 
 __all__ = ["fingerprint", "prepare_all"]
 
@@ -97,7 +97,10 @@ def _divided(cubes: Sequence[xr.DataArray], settings: Settings) -> tuple[int, in
     for cube in cubes:
         bridge, told = bridged(cube, told, context_of=chosen)
         joined.append(bridge)
-    return cut_all(joined, told)
+    context, horizon, splits = cut_all(joined, told)
+    if share_hours(joined, splits):
+        tell("beware   cubes share times: training and test may hold the same hours at other places")
+    return context, horizon, splits
 
 
 def _told_grid(first: xr.DataArray, cube: xr.DataArray) -> str:

@@ -75,6 +75,16 @@ def test_all_are_scaled_by_the_training_parts_of_all(here: xr.DataArray, there: 
     assert prepare_all(spoilt, settings())[0].scaler.to_dict() == parts[0].scaler.to_dict()
 
 
+def test_hours_that_are_trained_on_here_and_tested_on_there_are_told(
+    here: xr.DataArray, there: xr.DataArray, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare_all(cubes_from([here, there]), settings())
+    assert "beware   cubes share times" in capsys.readouterr().err
+    later = there.assign_coords(time=there["time"].copy(data=there["time"].values + np.timedelta64(30, "D")))
+    prepare_all(cubes_from([here, later]), settings())
+    assert "share times" not in capsys.readouterr().err
+
+
 def test_patches_come_from_each_and_scores_are_of_each(here: xr.DataArray, there: xr.DataArray, tmp_path: Path) -> None:
     paths = [nowcast.write_cube(cube, tmp_path / f"{name}.zarr") for name, cube in (("a", here), ("b", there))]
     scores = run.fit(paths, run=tmp_path / "run", augment="auto", events="auto", progress=False, **QUICK)
