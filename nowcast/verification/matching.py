@@ -186,7 +186,7 @@ def reference_keys(forecast: xr.DataArray, *, by_sequence: bool) -> list[tuple[H
     return list(zip(sequence, times, strict=True))
 
 
-def time_keys(observed: xr.DataArray, *, by_sequence: bool) -> list[tuple[Hashable, int]]:
+def _time_keys(observed: xr.DataArray, *, by_sequence: bool) -> list[tuple[Hashable, int]]:
     """What names an observed frame: its sequence (None where they are not told apart) and time in microseconds."""
     times = _microseconds(observed["time"].values, "M8").tolist()
     sequence = sequence_of(observed).tolist() if by_sequence else [None] * len(times)
@@ -201,7 +201,7 @@ def finder(observed: xr.DataArray, *, by_sequence: bool) -> Callable[[Hashable, 
     InputError
         A time that occurs twice.
     """
-    keys = time_keys(observed, by_sequence=by_sequence)
+    keys = _time_keys(observed, by_sequence=by_sequence)
     positions(keys, "observed times")
     tolerance = STEP_TOLERANCE * 1e6 * (time_step(observed) or 0.0)
     by_name: dict[Hashable, list[tuple[int, int]]] = {}
