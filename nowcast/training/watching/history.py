@@ -36,13 +36,13 @@ class History(L.Callback):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.start = time.monotonic()
+        self._rows: list[dict[str, Any]] = []
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if not trainer.is_global_zero:
             return
-        kept = [row for row in rows_of(self.path) if row["epoch"] <= trainer.current_epoch]
-        write_text(self.path, "".join(json.dumps(row) + "\n" for row in kept))
-        as_table(self.path)
+        self._rows = [row for row in rows_of(self.path) if row["epoch"] <= trainer.current_epoch]
+        self._write()
 
     def state_dict(self) -> dict[str, Any]:
         return {"seconds": time.monotonic() - self.start}
@@ -62,13 +62,17 @@ class History(L.Callback):
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": round(time.monotonic() - self.start, 2),
         }
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
+        self._rows.append(line)
+        self._write()
+
+    def _write(self) -> None:
+        """All of it anew, aside: few rows, of which a kill tears none."""
+        write_text(self.path, "".join(json.dumps(row) + "\n" for row in self._rows))
         as_table(self.path)
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
-    """The rows of a history, those that are whole: of one that was killed while it wrote, the last may be torn."""
+    """The rows of a history, those that are whole: an older nowcast, killed while it wrote, left the last one torn."""
     rows = []
     if path.is_file():
         for line in path.read_text("utf-8", errors="replace").splitlines():

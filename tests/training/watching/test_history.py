@@ -88,6 +88,22 @@ def test_a_figure_that_is_no_number_is_an_empty_cell_and_its_epoch_is_kept(tmp_p
     assert (tmp_path / "history.csv").read_text().splitlines()[1].startswith("1,5,0.5,,,0.01,")
 
 
+def test_it_is_put_in_place_as_a_whole(tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl"
+    history = History(path)
+    history.on_train_start(trainer_at(0), None)  # type: ignore[arg-type]
+    history.on_train_epoch_end(trainer_at(0), task_at(5))
+    read = path.open()
+    history.on_train_epoch_end(trainer_at(1), task_at(10))
+    assert len(read.readlines()) == 1, "what was opened stays as it was"
+    read.close()
+    assert [row["epoch"] for row in rows_of(path)] == [1, 2]
+    path.unlink()
+    path.symlink_to("/dev/full")
+    history.on_train_epoch_end(trainer_at(2), task_at(15))
+    assert [row["epoch"] for row in rows_of(path)] == [1, 2, 3]
+
+
 def test_a_row_that_was_torn_by_a_kill_is_left_out(tmp_path: Path) -> None:
     path = tmp_path / "history.jsonl"
     path.write_text('{"epoch": 1, "step": 3}\n[1]\nnull\n{"epoch": 2, "st')
