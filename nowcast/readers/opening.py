@@ -168,6 +168,7 @@ def open_cube(
         coarsen=coarsen,
         size=size,
     )
+    options.lenient()  # another word than nan is refused, whatever the format makes of it
     cube = shaped(_joined(path, options), options)
     if chunks is None:
         return cube

@@ -138,6 +138,12 @@ class Options:
             raise _unlike("--coarsen", text, "a whole number of pixels, such as 2")
         return int(text)
 
+    def lenient(self) -> bool:
+        """Whether what is absent or cut off is read as missing, by `missing`, and is no error."""
+        if self.missing not in (None, "nan"):
+            raise _unlike("--missing", str(self.missing), "nan, or nothing")
+        return self.missing is not None
+
     def stands_for_missing(self) -> float | None:
         """`missing_value` as a number."""
         if self.missing_value is None:

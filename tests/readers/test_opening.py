@@ -362,3 +362,10 @@ def test_what_was_never_written_to_a_netcdf_file_is_missing(tmp_path: Path) -> N
         cube = open_cube(tmp_path / "a.nc")
         assert np.isnan(cube.values[1]).all()
         np.testing.assert_array_equal(cube.values[[0, 2], 0, 0, 0], [1, 2])
+
+
+def test_what_is_missing_is_nan_or_an_error(tmp_path: Path) -> None:
+    dataset().to_netcdf(tmp_path / "a.nc")
+    assert open_cube(tmp_path / "a.nc", missing="nan").shape == (3, 1, 6, 8)
+    with pytest.raises(InputError, match="--missing 'zero'"):
+        open_cube(tmp_path / "a.nc", missing="zero")

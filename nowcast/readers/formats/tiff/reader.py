@@ -214,7 +214,7 @@ def _consecutive(shape: tuple[int, ...], pages: Pages, options: Options) -> tupl
 
 
 def _refuse_absent(lost: int, total: int, pages: Pages, options: Options, what: str = "planes") -> None:
-    if lost and options.missing != "nan":
+    if lost and not options.lenient():
         raise InputError(
             f"{pages.path}: damaged, {lost} of {total} {what} are not there"
             + (" at least, its list of pages breaks off" if not pages.complete else ""),
@@ -252,7 +252,7 @@ def _ome(text: str, pages: Pages, options: Options) -> list[Stack]:
             files[name] = pages_of(other)
         else:
             absent.append(name)
-    if absent and options.missing != "nan":
+    if absent and not options.lenient():
         raise InputError(
             f"{path}: {len(absent)} of the {len(named | {path.name})} files that hold its frames are not there",
             found=f"no {absent[0]}" + (f" and {len(absent) - 1} more" if len(absent) > 1 else ""),

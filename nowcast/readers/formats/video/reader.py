@@ -62,7 +62,7 @@ class VideoReader:
         UnsafeError
             Frames of more than `MOST_PIXELS`.
         """
-        clip = _survey(path, options.missing == "nan")
+        clip = _survey(path, options.lenient())
         step = options.step_seconds() if clip.rate is None else 1 / clip.rate
         if step is None:
             raise InputError(

@@ -208,7 +208,7 @@ def _array(folder: Path, dims: tuple[str, ...], attributes: dict[str, Any], opti
     variable = xr.Variable(dims, lazy, encoding={"chunks": array.chunks, "shards": array.shards})
     counted = {"nowcast_chunks": attributes["nowcast_chunks"]} if "nowcast_chunks" in attributes else {}
     dataset = xr.Dataset({folder.name: variable}, attrs=counted)
-    return with_chunks_counted(folder.parent, dataset, holes=options.missing == "nan").variables[folder.name]
+    return with_chunks_counted(folder.parent, dataset, holes=options.lenient()).variables[folder.name]
 
 
 def _count(shape: tuple[int, ...], sizes: list[int]) -> int:

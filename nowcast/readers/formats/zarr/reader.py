@@ -44,7 +44,7 @@ class ZarrReader:
         unread = sorted({name for name, _ in arrays if name not in dataset.variables and (path / name).is_dir()})
         if unread:
             raise _damaged(path, f"arrays {', '.join(unread)} cannot be opened")
-        return with_chunks_counted(path, dataset, holes=options.missing == "nan")
+        return with_chunks_counted(path, dataset, holes=options.lenient())
 
 
 def as_stored(store: Any, *, consolidated: bool) -> xr.Dataset:
