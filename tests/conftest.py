@@ -28,7 +28,9 @@ SHARED = ROOT.parent / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--full", action="store_true", help="faults by the thousand (tests/faults), not a sample of them")
+    parser.addoption(
+        "--full", action="store_true", help="all that is slow, faults by the thousand, not a sample of them"
+    )
 
 
 @pytest.fixture(scope="session")

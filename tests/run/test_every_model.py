@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -17,9 +18,17 @@ FILES = {
 }
 
 
+MODELS = ("convlstm", "multiscale", "predrnn", "predrnn++", "e3dlstm")
+ALL = list(itertools.product(MODELS, FILES))
+FEW = list(zip(MODELS, itertools.cycle(FILES), strict=False))
+"""Each network once, each kind of file at least once; with `--full` every network on every kind."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize(("model", "field"), ALL if metafunc.config.getoption("--full") else FEW)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("field", FILES)
-@pytest.mark.parametrize("model", ["convlstm", "multiscale", "predrnn", "predrnn++", "e3dlstm"])
 def test_a_network_goes_the_whole_way(model: str, field: str, shared_data: Path, tmp_path: Path) -> None:
     paths = sorted(shared_data.glob(FILES[field]))[:40]  # of 92: more frames show no more
     options = {"size": "24x24"}
