@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
+# The package is compiled once, and not in each process that a test begins.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test docs check format bench clean
 
 demo: $(VENV)/ready
