@@ -77,7 +77,7 @@ def evaluate(
     """
     baselines = checked(baselines)
     with quiet(not progress):
-        predicted = forecast_from(forecast)
+        predicted = forecast_from(forecast, variable=variable)
         own = products.mean(predicted)
         name = str(own.name) if variable is None else variable
         if isinstance(source, xr.DataArray):

@@ -192,9 +192,24 @@ def held(cube: xr.DataArray, *, memory: int) -> xr.DataArray:
     return cube.compute() if cube.nbytes <= memory and stored(cube) is None else cube
 
 
-def forecast_from(source: xr.DataArray | xr.Dataset | str | os.PathLike[str]) -> xr.DataArray | xr.Dataset:
-    """The forecast itself, or the one that the path holds: a cube, or products (see `nowcast.products`)."""
-    return source if isinstance(source, xr.DataArray | xr.Dataset) else open_forecast(source)
+def forecast_from(
+    source: xr.DataArray | xr.Dataset | str | os.PathLike[str], *, variable: str | None = None
+) -> xr.DataArray | xr.Dataset:
+    """The forecast itself, or the one that the path holds: a cube, or products (see `nowcast.products`).
+
+    Parameters
+    ----------
+    variable
+        Which field, where the file holds several forecasts that are no products of one.
+    """
+    if isinstance(source, xr.DataArray | xr.Dataset):
+        return source
+    try:
+        return open_forecast(source)
+    except InputError:
+        if variable is None:
+            raise
+        return open_forecast(source, variable=variable)
 
 
 def span(cube: xr.DataArray) -> str:

@@ -31,6 +31,19 @@ def test_by_hand(predicted: xr.DataArray, cube: xr.DataArray) -> None:
     np.testing.assert_allclose(scores["mse"].sel(forecaster="persistence"), [1000.0**2, 2000.0**2])
 
 
+def test_of_a_file_of_several_forecasts_the_one_that_is_named_is_scored(
+    predicted: xr.DataArray, cube: xr.DataArray, tmp_path: Path
+) -> None:
+    path = write_cube(predicted, tmp_path / "one.nc")
+    with xr.open_dataset(path, decode_timedelta=False) as one:
+        both = one.assign(snow_rate=one[str(predicted.name)].assign_attrs(long_name="snow")).load()
+    both.to_netcdf(tmp_path / "two.nc")
+    with pytest.raises(InputError, match="variable"):
+        run.evaluate(tmp_path / "two.nc", cube, progress=False)
+    scores = run.evaluate(tmp_path / "two.nc", cube, variable=str(predicted.name), progress=False)
+    xr.testing.assert_allclose(scores, run.evaluate(path, cube, progress=False))
+
+
 def test_paths_and_cubes_score_alike(predicted: xr.DataArray, cube: xr.DataArray, tmp_path: Path) -> None:
     forecast = write_cube(predicted, tmp_path / "forecast.zarr")
     observed = write_cube(cube, tmp_path / "observed.nc")
