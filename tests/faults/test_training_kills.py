@@ -386,13 +386,12 @@ def test_reading_processes_that_are_killed_are_replaced_and_none_is_left(
     assert waited_for(lambda: not any(map(is_alive, others)), 20), "they end with the one that they read for"
 
 
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
 def test_reading_processes_that_are_killed_again_and_again_end_it_with_what_died_and_what_to_do(
-    given: Path, tmp_path: Path, full: bool
+    given: Path, tmp_path: Path
 ) -> None:
-    if not full:
-        pytest.skip("with --full; in one process: tests/tensors/test_fetching.py")
+    """The same in one process: tests/tensors/test_fetching.py."""
     words = [sys.executable, "-W", "ignore", "-m", "nowcast", *begin(given, tmp_path / "run", "--workers", "1")]
     killed = 0
     with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:

@@ -129,7 +129,7 @@ def processes(tmp_path: Path) -> Iterator[list[subprocess.Popen[str]]]:
         each.communicate()
 
 
-@pytest.mark.parametrize("killed", [0, 1])
+@pytest.mark.parametrize("killed", [pytest.param(0, marks=pytest.mark.full), 1])
 def test_a_process_that_is_killed_ends_the_training_which_is_taken_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processes: list[subprocess.Popen[str]], killed: int
 ) -> None:
