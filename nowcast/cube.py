@@ -34,6 +34,7 @@ __all__ = [
     "grid_mapping",
     "grid_step",
     "is_categorical",
+    "is_counted",
     "iso",
     "label",
     "runs",
@@ -169,6 +170,11 @@ def _check_order(cube: xr.DataArray, seconds: np.ndarray, same: np.ndarray) -> N
             needed="ascending times",
             next_step="cube.sortby('time')",
         )
+
+
+def is_counted(times: xr.DataArray) -> bool:
+    """Whether times have no date: those of a clip are counted from its first frame, in 1970."""
+    return "counted_from" in times.attrs
 
 
 def sequence_of(cube: xr.DataArray) -> np.ndarray:

@@ -15,6 +15,7 @@ from nowcast.cube import (
     grid_mapping,
     grid_step,
     is_categorical,
+    is_counted,
     iso,
     sequence_of,
     source_dims,
@@ -137,6 +138,6 @@ def _warnings(cube: xr.DataArray, frame_valid: np.ndarray, lowest: float, highes
         found.append(f"{1 - np.sum(frame_valid) / cube.size:.1%} of all pixels are missing")
     if is_categorical(cube):
         found.append("these are classes: fit forecasts where the field is one of them, by --classes 7,8")
-    if "counted_from" in cube["time"].attrs:
+    if is_counted(cube["time"]):
         found.append("the files tell only the time step: times count from 1970-01-01, the first frame")
     return found

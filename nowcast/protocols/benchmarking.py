@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import label, time_step
+from nowcast.cube import is_counted, label, time_step
 from nowcast.description.hashing import content_hash, plain_hash
 from nowcast.errors import InputError
 from nowcast.progress import bar, quiet, tell
@@ -161,7 +161,7 @@ def _require(key: str, needed: str | None, found: str, where: str) -> None:
 
 def _tell_seen(makers: Sequence[tuple[str, dict[str, Any] | None, Maker]], cube: xr.DataArray, test: Test) -> None:
     """Which trained models learnt from times within the test; frames that are only counted have no times to tell by."""
-    if "counted_from" in cube["time"].attrs:
+    if is_counted(cube["time"]):
         return
     tested = cube["time"].values[test.frames]
     for name, what, _ in makers:

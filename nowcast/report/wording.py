@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import grid_step
+from nowcast.cube import grid_step, is_counted
 from nowcast.sizes import duration
 
 __all__ = ["beginning", "extent", "lead_texts", "number", "shortened", "units_of", "with_units"]
@@ -63,10 +61,9 @@ def extent(frame: xr.DataArray) -> str:
     return f"{width:.4g} x {height:.4g} {units}"
 
 
-def beginning(start: xr.DataArray, clock: Mapping[Any, Any]) -> str:
+def beginning(start: xr.DataArray, clock: xr.DataArray) -> str:
     """The reference time; of a clip, whose times count from its first frame, that of the clip."""
-    if "counted_from" in clock:
-        return (
-            f"{duration(float((start.values - np.datetime64(0, 'ns')) / np.timedelta64(1, 's')))} after the first frame"
-        )
+    if is_counted(clock):
+        since = (start.values - np.datetime64(0, "ns")) / np.timedelta64(1, "s")
+        return f"{duration(float(since))} after the first frame"
     return str(np.datetime_as_string(start.values, "m")).replace("T", " ") + " UTC"

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast import model_file, products, rollout
-from nowcast.cube import iso, time_step
+from nowcast.cube import is_counted, iso, time_step
 from nowcast.errors import InputError
 from nowcast.machine import device
 from nowcast.models import Forecaster
@@ -243,7 +243,7 @@ def computed(forecast: Forecast) -> Forecast:
 
 def _told(result: xr.DataArray) -> str:
     references = result["forecast_reference_time"]
-    counted = "counted_from" in references.attrs
-    start, end = (beginning(each, references.attrs) if counted else iso(each.values) for each in references[[0, -1]])
+    counted = is_counted(references)
+    start, end = (beginning(each, references) if counted else iso(each.values) for each in references[[0, -1]])
     when = start if references.size == 1 else f"{references.size} reference times, {start} to {end}"
     return f"from {when}, up to {lead_texts(result['lead_time'])[-1]} ahead"

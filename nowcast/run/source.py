@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.config import Data
-from nowcast.cube import check, label, sequence_of, time_step
+from nowcast.cube import check, is_counted, label, sequence_of, time_step
 from nowcast.datasets.catalogue import near_miss, open_dataset, parse
 from nowcast.errors import InputError
 from nowcast.plain_json import parsed
@@ -217,7 +217,7 @@ def span(cube: xr.DataArray) -> str:
     time = cube["time"].dt.strftime("%Y-%m-%d %H:%M").values
     step = time_step(cube)
     sequences = len(np.unique(sequence_of(cube)))
-    counted = "counted_from" in cube["time"].attrs
+    counted = is_counted(cube["time"])
     return (
         f"{cube.name} ({cube.attrs.get('units', 'no units')}), {cube.sizes['time']} frames of "
         f"{cube.sizes['y']} x {cube.sizes['x']}, "

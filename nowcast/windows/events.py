@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import PARTS, Run, label, runs, sequence_of, time_step
+from nowcast.cube import PARTS, Run, is_counted, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.windows.parts import BY_EVENT, FRACTIONS, Split, Stretches
 from nowcast.windows.time_blocks import two_blocks
@@ -32,7 +32,7 @@ def events(cubes: Sequence[xr.DataArray], *, apart: int) -> list[Event]:
     dated: list[tuple[np.datetime64, np.datetime64, int, Run]] = []
     for number, cube in enumerate(cubes):
         time, names = cube["time"].values, sequence_of(cube)
-        if "counted_from" in cube["time"].attrs:
+        if is_counted(cube["time"]):
             own: dict[object, list[tuple[int, Run]]] = {}
             for run in runs(cube):
                 own.setdefault(names[run.start], []).append((number, run))
@@ -120,9 +120,7 @@ def share_hours(cubes: Sequence[xr.DataArray], splits: Sequence[Split]) -> bool:
     So it may be where each is cut on its own; cubes whose times only count frames have no hours.
     """
     dated = [
-        (cube["time"].values, split)
-        for cube, split in zip(cubes, splits, strict=True)
-        if "counted_from" not in cube["time"].attrs
+        (cube["time"].values, split) for cube, split in zip(cubes, splits, strict=True) if not is_counted(cube["time"])
     ]
     learnt = [_ends(time, split.training) for time, split in dated]
     held = [_ends(time, (*split.validation, *split.test)) for time, split in dated]

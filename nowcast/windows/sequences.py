@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import PARTS, Run, label, runs, sequence_of
+from nowcast.cube import PARTS, Run, is_counted, label, runs, sequence_of
 from nowcast.errors import InputError
 
 __all__ = ["Sequences"]
@@ -43,7 +43,7 @@ class Sequences:
             A part of another name, or a sequence in two parts.
         """
         published = "part" in cube.coords and cube["part"].dims == ("time",)
-        if not published and "counted_from" not in cube["time"].attrs:
+        if not published and not is_counted(cube["time"]):
             return None
         pieces = runs(cube)
         named = sequence_of(cube)

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 from PIL import Image, ImageDraw, ImageFont
 
-from nowcast.cube import DIMS, thinned, upright
+from nowcast.cube import DIMS, is_counted, thinned, upright
 from nowcast.units import is_rain
 
 __all__ = ["Drawing", "moment"]
@@ -44,7 +44,7 @@ class Drawing:
         self._palette = [*table.ravel().tolist(), 255, 255, 255, 0, 0, 0]
         self._units = " ".join(str(part) for part in (cube.name or "", cube.attrs.get("units", "")) if part)
         clock = cube["time" if "time" in cube.dims else "forecast_reference_time"]
-        self._counted = "counted_from" in clock.attrs
+        self._counted = is_counted(clock)
 
     def picture(self, frame: xr.DataArray) -> Image.Image:
         """A frame, dims `(channel, y, x)`, of which the first channel is drawn, with its scalar times; mode P."""

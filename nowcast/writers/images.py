@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from nowcast.cube import DATASET_PREFIX, iso, label, sequence_of
+from nowcast.cube import DATASET_PREFIX, is_counted, iso, label, sequence_of
 from nowcast.writers.cf import is_forecast
 from nowcast.writers.packing import DoesNotFitError, as_float32, packing_of
 
@@ -131,7 +131,7 @@ def as_written(values: np.ndarray, dtype: np.dtype[Any], what: str) -> np.ndarra
 def _of_cube(cube: xr.DataArray) -> Iterator[Image]:
     sequence = sequence_of(cube)
     edges = np.flatnonzero(sequence[1:] != sequence[:-1]) + 1
-    real = "counted_from" not in cube["time"].attrs
+    real = not is_counted(cube["time"])
     for part in np.split(np.arange(len(sequence)), edges):
         frames = cube.isel(time=slice(part[0], part[-1] + 1))
         name = str(sequence[part[0]]) if "sequence" in cube.coords else str(cube.name or "field")
@@ -140,7 +140,7 @@ def _of_cube(cube: xr.DataArray) -> Iterator[Image]:
 
 def _of_forecast(cube: xr.DataArray) -> Iterator[Image]:
     references, leads = cube["forecast_reference_time"], cube["lead_time"].values
-    real = "counted_from" not in references.attrs and pd.Timestamp(references.values.min()).year > 1970
+    real = not is_counted(references) and pd.Timestamp(references.values.min()).year > 1970
     for reference in range(cube.sizes["forecast_reference_time"]):
         for member in range(cube.sizes.get("realization", 1)):
             frames = cube.isel(forecast_reference_time=reference)

@@ -17,9 +17,9 @@ def test_clips_and_plain_numbers_are_told_as_such(cube_maker: Maker) -> None:
     assert extent(cube) == ""
     assert extent(cube_maker()) == "10 x 8 km"
     time = cube["time"]
-    assert beginning(time[1], time.attrs) == "2026-05-01 00:05 UTC"
+    assert beginning(time[1], time) == "2026-05-01 00:05 UTC"
     counted = np.datetime64(0, "ns") + (time - time[0]) / 750
-    assert beginning(counted[1], {"counted_from": "the first frame"}) == "0.4 s after the first frame"
+    assert beginning(counted[1], counted.assign_attrs(counted_from="the first frame")) == "0.4 s after the first frame"
 
 
 def test_lead_times_are_minutes_or_seconds() -> None:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from nowcast import products
 from nowcast.atomic import replacing
-from nowcast.cube import label, upright
+from nowcast.cube import is_counted, label, upright
 from nowcast.errors import InputError, printable
 from nowcast.report.pages.inline import moving
 from nowcast.report.pictures.film import Film, palette_of
@@ -99,7 +99,7 @@ def of_cube(cube: xr.DataArray, *, frames: int) -> Animation:
         raise InputError(f"frames={frames}: nothing is to be seen", needed="one or more")
     field = _seen(cube).isel(time=slice(-frames, None))
     time = field["time"]
-    counted = "counted_from" in time.attrs
+    counted = is_counted(time)
     stamps = [moment(each, counted=counted) for each in time.values]
     steps = np.diff(time.values) / np.timedelta64(1, "ms")
     step = float(np.median(steps)) if len(steps) else 0.0
@@ -182,7 +182,7 @@ def _seen(field: xr.DataArray) -> xr.DataArray:
 def _leads(field: xr.DataArray) -> tuple[str, list[str]]:
     """When a forecast begins, and what stands over each of its frames."""
     clock = field["forecast_reference_time"]
-    counted = "counted_from" in clock.attrs
+    counted = is_counted(clock)
     start = moment(clock.values, counted=counted)
     return start, [
         f"{start} +{moment(np.datetime64(0, 'ns') + lead, counted=True)}" for lead in field["lead_time"].values

@@ -115,7 +115,7 @@ def picture(
         )
         title = f"{observed.attrs.get('long_name', observed.name)}, forecast from "
         size = extent(one)
-        title += beginning(one["forecast_reference_time"], observed["time"].attrs) + (f"; {size}" if size else "")
+        title += beginning(one["forecast_reference_time"], observed["time"]) + (f"; {size}" if size else "")
         figure.suptitle(title, y=1 - 0.1 / tall)
         figure.savefig(path, dpi=110, format="png", bbox_inches="tight")
 

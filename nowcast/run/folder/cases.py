@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from nowcast.cube import iso, upright
+from nowcast.cube import is_counted, iso, upright
 from nowcast.report import frames_seen
 from nowcast.run.folder import CASES, numbered
 from nowcast.writers import write_dataset
@@ -120,7 +120,7 @@ def _dataset(
         attrs={
             "variable": str(observed.name),
             "pixels_averaged": side,
-            "clip": int("counted_from" in observed["time"].attrs),
+            "clip": int(is_counted(observed["time"])),
             "cases_to_choose_from": predicted.sizes["forecast_reference_time"],
         },
     )

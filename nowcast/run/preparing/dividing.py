@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from nowcast.config import Settings
-from nowcast.cube import Run, is_categorical, iso, label, runs, sequence_of, time_step
+from nowcast.cube import Run, is_categorical, is_counted, iso, label, runs, sequence_of, time_step
 from nowcast.errors import InputError
 from nowcast.progress import tell
 from nowcast.sampling import choose as chosen_events
@@ -202,7 +202,7 @@ def tell_events(splits: Sequence[Split]) -> None:
 
 def tell_parts(cube: xr.DataArray, parts: Split, plans: dict[str, WindowPlan]) -> None:
     time, sequence = cube["time"].values, sequence_of(cube)
-    counted = "counted_from" in cube["time"].attrs
+    counted = is_counted(cube["time"])
     _tell_basis(cube, parts)
     for name in PARTS:
         if not parts.part(name):
