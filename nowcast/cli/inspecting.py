@@ -7,7 +7,7 @@ from typing import Any
 from nowcast.cli.ending import set_debug
 from nowcast.cli.flags import Channel, Debug, Json, Paths, Quiet, Variable
 from nowcast.cli.reading import reads
-from nowcast.cli.telling import again, print_json, results, tell_next
+from nowcast.cli.telling import again, flags, print_json, results, tell_next
 
 __all__ = ["inspect"]
 
@@ -36,5 +36,5 @@ def inspect(
 
         results().print(report.description_table(description, plan))
         if "refused" not in plan:
-            told = " and the flags above" if options else ""
-            tell_next(f"next: nowcast fit {again(paths)}{told}", quiet=quiet)
+            said = flags({"variable": variable, "channel": channel, **(options or {})})
+            tell_next(f"next: nowcast fit {again(paths)}{said}", quiet=quiet)

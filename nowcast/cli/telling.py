@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-__all__ = ["again", "figures", "lead_seconds", "print_json", "print_scores", "results", "tell_next"]
+__all__ = ["again", "figures", "flags", "lead_seconds", "print_json", "print_scores", "results", "tell_next"]
 
 
 def results() -> Any:
@@ -76,6 +76,14 @@ def lead_seconds(held: Any) -> list[float]:
 def again(paths: Sequence[object]) -> str:
     """The paths as they can be typed again: as they are if one, as the usage says if many."""
     return shlex.quote(str(paths[0])) if len(paths) == 1 else "PATH..."
+
+
+def flags(given: Mapping[str, Any]) -> str:
+    """What was said by flags, as it can be typed again behind the paths; empty where nothing was."""
+    said = {name.replace("_", "-"): value for name, value in given.items() if value is not None and value is not False}
+    return "".join(
+        f" --{name}" + ("" if value is True else f" {shlex.quote(str(value))}") for name, value in said.items()
+    )
 
 
 def tell_next(text: str, *, quiet: bool = False) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
@@ -25,21 +24,21 @@ def find_model(run: str | os.PathLike[str] | None, cube: xr.DataArray) -> Path:
 
 
 def find_model_for(
-    run: str | os.PathLike[str] | None, read_as: Callable[[dict[str, Any]], xr.DataArray]
-) -> tuple[Path, dict[str, Any]]:
+    run: str | os.PathLike[str] | None, read_for: Callable[[model_file.Card], xr.DataArray]
+) -> tuple[Path, model_file.Card]:
     """The model file of a run folder, the file itself, or that of the newest run under `runs/` that fits the cube.
 
     Runs that fit as they are come before those that do once rain is in their units.
 
     Parameters
     ----------
-    read_as
-        The cube, read with the options that a model remembers.
+    read_for
+        The cube, read as a model's card remembers that its training files were.
 
     Returns
     -------
     tuple
-        The file, and the options that its card remembers.
+        The file, and its card.
 
     Raises
     ------
@@ -51,7 +50,7 @@ def find_model_for(
         if path.is_dir():
             require_own(path)
             path = path / MODEL
-        return path, model_file.load_card(path).read_as
+        return path, model_file.load_card(path)
     found = sorted(RUNS.glob(f"*/{MODEL}"), key=lambda path: path.stat().st_mtime, reverse=True)
     if not found:
         raise InputError(
@@ -59,7 +58,7 @@ def find_model_for(
             next_step="train one: nowcast fit PATH, or name one: --run DIR or --run FILE",
         )
     misfits, unread, what = [], [], "these files"
-    convertible: list[tuple[Path, dict[str, Any]]] = []
+    convertible: list[tuple[Path, model_file.Card]] = []
     for path in found:
         try:
             require_own(path.parent)
@@ -68,18 +67,18 @@ def find_model_for(
             misfits.append(str(error))
             continue
         try:
-            cube = read_as(card.read_as)
+            cube = read_for(card)
         except InputError as error:
             unread.append(error)
             continue
         what = label(cube)
         wrong = model_file.mismatches(card, cube)
         if not wrong:
-            return path, card.read_as
+            return path, card
         with quiet():
             brought = as_trained(card, cube)
         if not model_file.mismatches(card, brought):
-            convertible.append((path, card.read_as))
+            convertible.append((path, card))
         misfits.append(f"{path} wants " + ", ".join(f"{name} {want} (has {has})" for name, want, has in wrong))
     if convertible:
         return convertible[0]

@@ -179,24 +179,31 @@ def _opened(
         return cube, find_model(run, cube), {}
     cubes: dict[str, xr.DataArray | InputError] = {}
 
-    def read_as(kept: dict[str, Any]) -> xr.DataArray:
-        told = {**remembered(kept), **options}
-        key = json.dumps(told, sort_keys=True, default=str)
+    def read(name: str | None, told: Mapping[str, Any]) -> xr.DataArray | InputError:
+        key = json.dumps([name, told], sort_keys=True, default=str)
         if key not in cubes:
             try:
-                cubes[key] = cube_from(source, variable=variable, channel=channel, options=told)
+                cubes[key] = cube_from(source, variable=name, channel=channel, options=told)
             except InputError as error:
                 cubes[key] = error
-        cube = cubes[key]
-        if isinstance(cube, InputError):
-            raise cube
-        return cube
+        return cubes[key]
 
-    path, kept = find_model_for(run, read_as)
-    told = {**remembered(kept), **options}
+    def read_for(card: model_file.Card) -> xr.DataArray:
+        told = {**remembered(card.read_as), **options}
+        found = read(variable, told)
+        if isinstance(found, InputError) and variable is None:
+            # of several fields the one that the model was trained on; what else is wrong is told by the first attempt
+            again = read(card.variable, told)
+            found = found if isinstance(again, InputError) else again
+        if isinstance(found, InputError):
+            raise found
+        return found
+
+    path, card = find_model_for(run, read_for)
+    told = {**remembered(card.read_as), **options}
     for name in sorted(set(told) - set(options)):
         tell(f"read as  --{name.replace('_', '-')} {told[name]}, as the model's training files were")
-    return read_as(kept), path, Options(**told).remembered()
+    return read_for(card), path, Options(**told).remembered()
 
 
 def predict(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import xarray as xr
 
-from nowcast.cli.telling import again, figures, lead_seconds, print_json, print_scores, tell_next
+from nowcast.cli.telling import again, figures, flags, lead_seconds, print_json, print_scores, tell_next
 
 
 @pytest.fixture
@@ -38,6 +38,9 @@ def test_what_to_type_next(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "nowcast evaluate\n")
     assert (again(["a.zarr"]), again(["a.nc", "b.nc"])) == ("a.zarr", "PATH...")
+    assert flags({"variable": "rain rate", "time_step": None, "rgb": True, "coarsen": 2, "remote": False}) == (
+        " --variable 'rain rate' --rgb --coarsen 2"
+    )
     assert (again(["my radar.zarr"]), again(["radar/*.nc"])) == ("'my radar.zarr'", "'radar/*.nc'")
 
 

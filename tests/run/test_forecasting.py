@@ -166,6 +166,17 @@ def test_files_are_read_as_the_training_files_were(
         run.forecast(path, run=trained.attrs["run"], options={"coarsen": 4}, progress=False)
 
 
+def test_of_a_file_of_several_fields_the_models_own_is_read(cube: xr.DataArray, still: Still, tmp_path: Path) -> None:
+    """Without a word, also where the run is found: what fit says to type next says none."""
+    with xr.open_dataset(write_cube(cube, tmp_path / "one.nc")) as one:
+        one.assign(lightning=one["rain_rate"].assign_attrs(long_name="flashes")).to_netcdf(tmp_path / "two.nc")
+    model = still(cube, tmp_path / "runs" / "own" / "model.safetensors")
+    forecast = run.forecast(tmp_path / "two.nc", run=model, progress=False)
+    xr.testing.assert_allclose(forecast, run.forecast(tmp_path / "one.nc", run=model, progress=False))
+    with pytest.raises(InputError, match="choose one"):
+        run.forecast(tmp_path / "two.nc", run=still(cube.rename("snow_rate"), tmp_path / "snow"), progress=False)
+
+
 # Missing and late frames
 
 LATE = "2026-05-01T01:00"
