@@ -43,7 +43,7 @@ REFLECTIVITIES = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0, 50.0)
 
 QUANTILES = (0.005, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 0.995)
 """Of other fields' training values. What lies between two of them is not told: with nine, the CRPS of a satellite's
-next picture was 1.7 times as large."""
+next picture was 1.8 times as large (docs/benchmarks.md)."""
 
 LEAST_SHARE = 1e-5
 """Of training values that must reach a threshold, and that must not, for its chances to be learnt."""
