@@ -16,6 +16,7 @@ import xarray as xr
 from scipy.special import ndtr, stdtrit
 
 from nowcast.errors import InputError
+from nowcast.sizes import duration
 
 __all__ = ["NEEDED", "skill"]
 
@@ -106,10 +107,8 @@ def skill(
         "skill_of": str(names[0]),
     }
     if count < FEWEST:
-        cases, hours = sums.sizes["forecast_reference_time"], attrs["block_hours"]
-        attrs["interval_left_out"] = (
-            f"{cases} reference time(s) make {count} block(s) of {hours:g} h; {FEWEST} are needed"
-        )
+        cases, span = sums.sizes["forecast_reference_time"], duration(float(length / np.timedelta64(1, "s")))
+        attrs["interval_left_out"] = f"{cases} reference time(s) make {count} block(s) of {span}; {FEWEST} are needed"
     return xr.Dataset(variables, coords, attrs)
 
 

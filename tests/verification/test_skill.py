@@ -160,7 +160,7 @@ def test_the_default_block_is_the_longest_lead_time() -> None:
 def test_below_three_blocks_there_is_no_interval_and_it_is_said_why() -> None:
     few = skill(table(np.array([[1.0, 2.0]] * 20)), block=40 * MINUTE)
     assert few.attrs["blocks"] == 2
-    assert few.attrs["interval_left_out"] == "20 reference time(s) make 2 block(s) of 0.666667 h; 3 are needed"
+    assert few.attrs["interval_left_out"] == "20 reference time(s) make 2 block(s) of 40 min; 3 are needed"
     np.testing.assert_array_equal(few["mse_ratio"], 0.5)
     assert np.isnan(few["mse_ratio_low"]).all()
     assert np.isnan(few["csi_difference_high"]).all()

@@ -124,7 +124,8 @@ def _keys(scores: xr.Dataset) -> Markup:
     if "cases" in scores:
         count = int(scores["cases"].max())
         span = [str(scores.attrs.get(f"{end}_reference_time", ""))[:16].replace("T", " ") for end in ("first", "last")]
-        found.append((f"{count}", "forecast(s) scored" + (f", from {span[0]} to {span[1]} UTC" if all(span) else "")))
+        dated = all(span) and not span[0].startswith("1970-01-01")  # a clip's times are counted from there
+        found.append((f"{count}", "forecast(s) scored" + (f", from {span[0]} to {span[1]} UTC" if dated else "")))
     items = [tag("li", tag("b", value), tag("span", text)) for value, text in found]
     return tag("ul", *items, class_="keys") if items else Markup("")
 
