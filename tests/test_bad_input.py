@@ -159,7 +159,7 @@ def metadata_cut_short(place: Path) -> Path:
 def two_variables(place: Path) -> Path:
     path = place / "frames.nc"
     field = showers().isel(channel=0, drop=True).drop_attrs()
-    xr.Dataset({"rain_rate": field, "snow_rate": field}).to_netcdf(path)
+    xr.Dataset({"hail_rate": field, "snow_rate": field}).to_netcdf(path)
     return path
 
 
@@ -176,7 +176,7 @@ CASES = {
     cut_short: ("frames.nc", "damaged", "fetch or write it again"),
     chunk_missing: ("frames.zarr", "damaged, 1 of 1 chunks", "'rain_rate'", "c/0/0/0", "write or copy it again"),
     metadata_cut_short: ("frames.zarr", "damaged", "rain_rate/zarr.json", "write it again"),
-    two_variables: ("frames.nc", "2 fields", "rain_rate", "snow_rate", "--variable rain_rate"),
+    two_variables: ("frames.nc", "2 fields", "hail_rate", "snow_rate", "--variable hail_rate"),
     does_not_exist: ("frame.nc: does not exist", "did you mean", "frames.nc"),
 }
 
