@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from nowcast.cli.flags import READING
-from nowcast.readers.options import Options
+from nowcast.readers.options import Options, given
 
 __all__ = ["reads"]
 
@@ -31,17 +31,16 @@ def reads(verb: Callable[..., None]) -> Callable[..., None]:
     flags.append(_flag("dask", "work on a cluster: tcp://host:port, local or local:4", None))
 
     @functools.wraps(verb)
-    def told(**given: Any) -> None:
-        address = given.pop("dask")
-        options = {flag.name: given.pop(flag.name) for flag in flags if flag.name != "dask"}
-        said = {name: value for name, value in options.items() if value is not None and value is not False}
+    def told(**words: Any) -> None:
+        address = words.pop("dask")
+        said = given({flag.name: words.pop(flag.name) for flag in flags if flag.name != "dask"})
         if address is None:
-            verb(**given, options=said)
+            verb(**words, options=said)
             return
         from nowcast.run.cluster import on_cluster
 
         with on_cluster(address):
-            verb(**given, options=said)
+            verb(**words, options=said)
 
     told.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined]
     told.__annotations__ = {each.name: each.annotation for each in (*own, *flags)}

@@ -11,6 +11,8 @@ from typing import Any
 
 import typer
 
+from nowcast.readers.options import given
+
 __all__ = ["again", "figures", "flags", "lead_seconds", "print_json", "print_scores", "results", "tell_next"]
 
 
@@ -78,12 +80,10 @@ def again(paths: Sequence[object]) -> str:
     return shlex.quote(str(paths[0])) if len(paths) == 1 else "PATH..."
 
 
-def flags(given: Mapping[str, Any]) -> str:
+def flags(said: Mapping[str, Any]) -> str:
     """What was said by flags, as it can be typed again behind the paths; empty where nothing was."""
-    said = {name.replace("_", "-"): value for name, value in given.items() if value is not None and value is not False}
-    return "".join(
-        f" --{name}" + ("" if value is True else f" {shlex.quote(str(value))}") for name, value in said.items()
-    )
+    words = [(name.replace("_", "-"), value) for name, value in given(said).items()]
+    return "".join(f" --{name}" + ("" if value is True else f" {shlex.quote(str(value))}") for name, value in words)
 
 
 def tell_next(text: str, *, quiet: bool = False) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from nowcast.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Options"]
+__all__ = ["Options", "given"]
 
 OF_THE_DAY = {"variable", "channel", "start_time", "since", "until", "trust_pickle", "remote", "missing"}
 """What a model does not remember of how its files were read: it concerns one file, or is a risk taken once."""
@@ -28,6 +28,11 @@ def _told(help_text: str) -> Any:
 
 def _asked(help_text: str) -> Any:
     return field(default=False, metadata={"help": help_text})
+
+
+def given(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The options that say something: what is None or False was left open."""
+    return {name: value for name, value in (options or {}).items() if value is not None and value is not False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,8 +73,7 @@ class Options:
 
     def given(self) -> dict[str, Any]:
         """What was said, without what was left open."""
-        said = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in said.items() if value is not None and value is not False}
+        return given({each.name: getattr(self, each.name) for each in fields(self)})
 
     def remembered(self) -> dict[str, Any]:
         """What was given and holds for the next files of the kind too; a table of colours only if it is one by name."""

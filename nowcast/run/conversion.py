@@ -15,7 +15,8 @@ from nowcast.errors import InputError
 from nowcast.progress import bar, quiet, tell
 from nowcast.readers import reading
 from nowcast.readers.finding import shown
-from nowcast.run.source import Source, cube_from, given
+from nowcast.readers.options import given
+from nowcast.run.source import Source, cube_from
 from nowcast.writers import require_writable, write_cube
 from nowcast.writers.resuming import write_store
 

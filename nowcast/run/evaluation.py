@@ -14,8 +14,9 @@ from nowcast.atomic import replacing
 from nowcast.cube import label, time_step
 from nowcast.progress import bar, quiet, tell
 from nowcast.readers import reading
+from nowcast.readers.options import given
 from nowcast.run.baselines import USUAL, baseline, checked
-from nowcast.run.source import READ_AS, Source, cube_from, forecast_from, given, remembered
+from nowcast.run.source import READ_AS, Source, cube_from, forecast_from, remembered
 from nowcast.sizes import duration
 from nowcast.units import CONVERTED_FROM, conversion, in_units
 from nowcast.verification import score

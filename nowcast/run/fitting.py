@@ -18,12 +18,13 @@ from nowcast.cube import label
 from nowcast.errors import MachineError
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
+from nowcast.readers.options import given
 from nowcast.run import folder
 from nowcast.run.folder.circumstances import Durations, begun_on, paths_of
 from nowcast.run.learning.objective import settled
 from nowcast.run.learning.training import train
 from nowcast.run.preparing.several import fingerprint, prepare_all
-from nowcast.run.source import Sources, cubes_from, given, held, stem
+from nowcast.run.source import Sources, cubes_from, held, stem
 from nowcast.sizes import bytes_of
 
 if TYPE_CHECKING:

@@ -17,12 +17,13 @@ from nowcast.errors import InputError
 from nowcast.machine import device
 from nowcast.models import Forecaster
 from nowcast.progress import bar, quiet, tell
-from nowcast.readers.options import Options
+from nowcast.readers.labelling.fields import SeveralFieldsError
+from nowcast.readers.options import Options, given
 from nowcast.report import losses
 from nowcast.report.wording import beginning, lead_texts
 from nowcast.run.baselines.untrained import MOST_IN_MEMORY, untrained
 from nowcast.run.finding import as_trained, find_model, find_model_for
-from nowcast.run.source import READ_AS, Source, cube_from, given, remembered
+from nowcast.run.source import READ_AS, Source, cube_from, remembered
 from nowcast.scaling import Scaler
 from nowcast.sizes import duration
 from nowcast.timeline import absent_frames, with_absent_frames
@@ -191,9 +192,8 @@ def _opened(
     def read_for(card: model_file.Card) -> xr.DataArray:
         told = {**remembered(card.read_as), **options}
         found = read(variable, told)
-        if isinstance(found, InputError) and variable is None:
-            # of several fields the one that the model was trained on; what else is wrong is told by the first attempt
-            again = read(card.variable, told)
+        if isinstance(found, SeveralFieldsError) and variable is None:
+            again = read(card.variable, told)  # the one that the model was trained on, if it is among them
             found = found if isinstance(again, InputError) else again
         if isinstance(found, InputError):
             raise found

@@ -18,7 +18,8 @@ from nowcast.plain_json import parsed
 from nowcast.progress import tell
 from nowcast.readers import open_cube, open_forecast
 from nowcast.readers.joining.kinds import OtherKindError
-from nowcast.readers.options import Options
+from nowcast.readers.labelling.fields import SeveralFieldsError
+from nowcast.readers.options import Options, given
 from nowcast.readers.stored import stored
 from nowcast.sizes import duration
 from nowcast.units import in_units
@@ -30,7 +31,6 @@ __all__ = [
     "cube_from",
     "cubes_from",
     "forecast_from",
-    "given",
     "held",
     "remembered",
     "span",
@@ -167,11 +167,6 @@ def _dataset(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) 
     return parse(named[0]) if named else None
 
 
-def given(options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The options that say something."""
-    return {name: value for name, value in (options or {}).items() if value is not None and value is not False}
-
-
 def remembered(kept: Any) -> dict[str, Any]:
     """Options that a model file or a forecast remembers (as a mapping or JSON); what may not be remembered is left out.
 
@@ -206,7 +201,7 @@ def forecast_from(
         return source
     try:
         return open_forecast(source)
-    except InputError:
+    except SeveralFieldsError:
         if variable is None:
             raise
         return open_forecast(source, variable=variable)

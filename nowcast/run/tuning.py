@@ -21,12 +21,13 @@ from nowcast.errors import InputError, MachineError
 from nowcast.plain_json import parsed
 from nowcast.progress import quiet, tell
 from nowcast.readers import reading
+from nowcast.readers.options import given
 from nowcast.run import folder
 from nowcast.run.preparing.dividing import cut_all
 from nowcast.run.search.space import Space, space_for, with_values
 from nowcast.run.search.trials import FAILED, Trial, Yardstick, best_of, overlap, rows_of, told_of
 from nowcast.run.search.trying import Search, prepared, searched
-from nowcast.run.source import Sources, cubes_from, given, held, stem
+from nowcast.run.source import Sources, cubes_from, held, stem
 from nowcast.sizes import bytes_of
 
 __all__ = ["Tuned", "tune"]

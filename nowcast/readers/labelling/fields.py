@@ -12,10 +12,14 @@ from nowcast import products
 from nowcast.errors import InputError
 from nowcast.readers.labelling.axes import meanings, roles
 
-__all__ = ["REFERENCES", "Field", "candidates", "pick", "shown_dims", "words"]
+__all__ = ["REFERENCES", "Field", "SeveralFieldsError", "candidates", "pick", "shown_dims", "words"]
 
 REFERENCES = ("bounds", "climatology", "ancillary_variables", "cell_measures", "formula_terms")
 """Attributes of CF that name other variables."""
+
+
+class SeveralFieldsError(InputError):
+    """A file holds several fields, and nobody said which."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,9 @@ def pick(dataset: xr.Dataset, label: str, variable: str | None) -> Field:
     Raises
     ------
     InputError
-        An unknown name, with the nearest; none that is a field; several, listed with the flag to choose by.
+        An unknown name, with the nearest; none that is a field.
+    SeveralFieldsError
+        Several, listed with the flag to choose by.
     """
     if variable is not None:
         return _asked(dataset, label, variable)
@@ -82,7 +88,7 @@ def pick(dataset: xr.Dataset, label: str, variable: str | None) -> Field:
             attrs = dataset.variables[field.name].attrs
             told = attrs.get("long_name") or attrs.get("standard_name") or ""
             lines.append(f"{field.name} {shown_dims(dataset, field.name)} {told}".rstrip())
-        raise InputError(
+        raise SeveralFieldsError(
             f"{label}: holds {len(fields)} fields, choose one",
             found=("\n" + " " * 10).join(lines),
             next_step=f"--variable {fields[0].name}   (Python: variable={fields[0].name!r})",

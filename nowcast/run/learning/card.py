@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from nowcast import model_file
 from nowcast.cube import grid_step, iso, time_step
 from nowcast.models import Forecaster, Framed
+from nowcast.readers.options import given
 from nowcast.run.folder.circumstances import licences
 from nowcast.run.preparing.prepared import Prepared
-from nowcast.run.source import given, remembered
+from nowcast.run.source import remembered
 
 __all__ = ["card_of"]
 
